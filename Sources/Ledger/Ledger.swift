@@ -1,0 +1,2 @@
+/// (stand-in until the ledger lands)
+package struct Ledger: Sendable { package init() {} }

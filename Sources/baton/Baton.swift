@@ -1,0 +1,3 @@
+import ArgumentParser
+import ByteCoding
+@main struct Baton: ParsableCommand { func run() {} }
