@@ -1,0 +1,49 @@
+internal import Ledger
+
+/// Changes gathered for one transaction: what LMDB does not hold durably yet. The last change of a key wins, so what
+/// came and went within it leaves only a removal.
+struct Generation: Sendable {
+    /// Charged for a row's place in the dictionary and its two arrays.
+    static let rowBytes = 96
+
+    /// By the table's number.
+    private(set) var tables: [[[UInt8]: [UInt8]?]]
+    private(set) var bytes = 0
+    /// Where the ledger stood after the last batch taken; nil while there is none.
+    private(set) var state: StoreState?
+    /// When the first batch was taken, monotonic milliseconds.
+    private(set) var since: UInt64 = 0
+    /// No batch joins any more.
+    var isSealed = false
+
+    static let tableSlots = Int(Table.allCases.map(\.rawValue).max()!) + 1
+
+    init() { tables = Array(repeating: [:], count: Self.tableSlots) }
+
+    var isEmpty: Bool { state == nil }
+
+    mutating func take(_ batch: AppliedBatch, now: UInt64) {
+        precondition(!isSealed)
+        if state == nil { since = now }
+        for change in batch.changes { take(change) }
+        state = batch.state
+    }
+
+    private mutating func take(_ change: Change) {
+        precondition((1...511).contains(change.key.count), "a key has 1 to 511 bytes, not \(change.key.count)")
+        precondition(
+            change.table != .meta || change.key[0] != MetaRows.ownPrefix, "keys of meta from 0xFF on are the store's")
+        let slot = Int(change.table.rawValue)
+        bytes += change.value?.count ?? 0
+        if let old = tables[slot].updateValue(change.value, forKey: change.key) {
+            bytes -= old?.count ?? 0
+        } else {
+            bytes += change.key.count + Self.rowBytes
+        }
+    }
+
+    /// Nil: nothing is known of the key here. `.some(nil)`: it was removed.
+    func lookUp(_ table: Table, key: [UInt8]) -> [UInt8]?? { tables[Int(table.rawValue)][key] }
+
+    subscript(table: Table) -> [[UInt8]: [UInt8]?] { tables[Int(table.rawValue)] }
+}
