@@ -135,7 +135,7 @@ package struct ContextLimits: Hashable, Sendable {
     /// Throws for the first field that is too long, holds a forbidden byte, or is not declared.
     package func check(_ callContext: CallContext) throws(FieldFault) {
         func check(_ text: String?, _ field: String, _ limit: Int) throws(FieldFault) {
-            if let text { try FieldFault.check(text, field: field, limit: limit, mayBeEmpty: true) }
+            if let text { try FieldFault.check(text, field: field, limit: min(limit, context), mayBeEmpty: true) }
         }
         try check(callContext.ani, "ani", ani)
         try check(callContext.ced, "ced", ced)

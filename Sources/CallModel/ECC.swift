@@ -65,7 +65,7 @@ package struct ECCDeclaration: Hashable, Sendable {
     }
 
     package init(from reader: inout ByteReader) throws(ByteFault) {
-        name = ECCName(unchecked: try reader.string())
+        name = try ECCName(from: &reader)
         maximumLength = Int(try reader.u32())
         elements = try reader.optional { (reader: inout ByteReader) throws(ByteFault) in Int(try reader.u8()) }
         let at = reader.position

@@ -13,6 +13,13 @@ package struct EncodedContext: Hashable, Sendable {
 
     package var hash: Hash128 { SipHash128.hash(bytes) }
 
+    /// The bytes of the ANI, without decoding the rest: it is the first field when it is set.
+    package var aniBytes: ArraySlice<UInt8>? {
+        guard bytes.count >= 3, bytes[0] == Tag.ani else { return nil }
+        let count = Int(bytes[1]) | Int(bytes[2]) << 8
+        return count <= bytes.count - 3 ? bytes[3..<3 + count] : nil
+    }
+
     package func decoded() throws(ByteFault) -> CallContext { try CallContext(decoding: bytes) }
 
     package static let empty = EncodedContext(bytes: [])
@@ -78,12 +85,14 @@ extension CallContext {
         self.init()
         var reader = ByteReader(bytes)
         var lastTag: UInt8 = 0
+        var lastName: ECCName?
         while reader.remaining > 0 {
             let at = reader.position
             let tag = try reader.u8()
             guard tag > lastTag || (tag == lastTag && tag >= Tag.eccScalar) else {
                 throw .value("context field \(tag) out of order", at: at)
             }
+            if tag != lastTag { lastName = nil }
             lastTag = tag
             switch tag {
             case Tag.ani: ani = try reader.string()
@@ -95,15 +104,18 @@ extension CallContext {
             case Tag.dnis: dnis = try reader.string()
             case Tag.dialedNumber: dialedNumber = try reader.string()
             case Tag.firstVariable...Tag.lastVariable: variables[Int(tag - Tag.firstVariable)] = try reader.string()
-            case Tag.eccScalar, Tag.eccArray: try decodeECC(tag, try reader.short(), at: at)
+            case Tag.eccScalar, Tag.eccArray:
+                let name = try decodeECC(tag, try reader.short(), at: at)
+                if let lastName, !(lastName < name) { throw .value("ECC \(name) out of order", at: at) }
+                lastName = name
             default: throw .value("context field \(tag)", at: at)
             }
         }
     }
 
-    private mutating func decodeECC(_ tag: UInt8, _ bytes: [UInt8], at: Int) throws(ByteFault) {
+    private mutating func decodeECC(_ tag: UInt8, _ bytes: [UInt8], at: Int) throws(ByteFault) -> ECCName {
         var body = ByteReader(bytes)
-        let name = ECCName(unchecked: try body.string())
+        let name = try ECCName(from: &body)
         if ecc[name] != nil { throw .value("ECC \(name) twice", at: at) }
         if tag == Tag.eccScalar {
             ecc[name] = .scalar(try body.string())
@@ -113,5 +125,6 @@ extension CallContext {
             ecc[name] = .array(elements)
         }
         try body.finish()
+        return name
     }
 }

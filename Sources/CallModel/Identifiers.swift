@@ -26,9 +26,9 @@ package struct TranslationRouteKey: Hashable, Comparable, Sendable, CustomString
     }
 
     package init(from reader: inout ByteReader) throws(ByteFault) {
-        peripheral = PeripheralName(unchecked: try reader.string())
-        trunkGroup = TrunkGroupName(unchecked: try reader.string())
-        dnis = DNIS(unchecked: try reader.string())
+        peripheral = try PeripheralName(from: &reader)
+        trunkGroup = try TrunkGroupName(from: &reader)
+        dnis = try DNIS(from: &reader)
     }
 }
 
@@ -119,7 +119,7 @@ package struct CallKey: Hashable, Comparable, Sendable, CustomStringConvertible 
     }
 
     package init(from reader: inout ByteReader) throws(ByteFault) {
-        origin = InstanceName(unchecked: try reader.string())
+        origin = try InstanceName(from: &reader)
         day = try reader.u32()
         number = try reader.u32()
     }
@@ -148,7 +148,13 @@ package struct LogTime: Hashable, Comparable, Sendable, CustomStringConvertible 
     package init(milliseconds: UInt64) { self.milliseconds = milliseconds }
 
     package static let zero = LogTime(milliseconds: 0)
-    package func adding(seconds: UInt32) -> LogTime { LogTime(milliseconds: milliseconds + UInt64(seconds) * 1000) }
+
+    /// Stops at the end of time rather than trap: a log time may have been read from a disk.
+    package func adding(seconds: UInt32) -> LogTime {
+        let (sum, overflow) = milliseconds.addingReportingOverflow(UInt64(seconds) * 1000)
+        return LogTime(milliseconds: overflow ? .max : sum)
+    }
+
     package static func < (left: Self, right: Self) -> Bool { left.milliseconds < right.milliseconds }
     package var description: String { "\(milliseconds) ms" }
 }
@@ -189,7 +195,9 @@ package struct BatchTime: Hashable, Sendable {
 
     /// When a deadline of the log will come for a person's clock: wall now and what is left.
     package func wall(at deadline: LogTime) -> WallTime {
-        WallTime(milliseconds: wall.milliseconds + (Int64(deadline.milliseconds) - Int64(log.milliseconds)))
+        let left = Int64(clamping: deadline.milliseconds).subtractingReportingOverflow(Int64(clamping: log.milliseconds))
+        let (sum, overflow) = wall.milliseconds.addingReportingOverflow(left.partialValue)
+        return WallTime(milliseconds: overflow ? wall.milliseconds : sum)
     }
 }
 

@@ -25,6 +25,21 @@ package struct ReservationRow: Hashable, Sendable {
     package var aniMatched: Bool
     package var late: Bool
     package var context: Hash128
+    /// How the label was made, and the rules in force when the reservation was: it lives to its end by them.
+    package var label: LabelTemplate
+    package var repeatSeconds: UInt32
+    package var quarantineSeconds: UInt32
+    package var aniCheck: ANICheck
+
+    /// When the entry is free again at the latest, should nobody come.
+    package var latestFreeAt: LogTime { freeAt ?? expiresAt.adding(seconds: quarantineSeconds) }
+}
+
+/// A set field of a dialog's latest context: its name and 64 bits of its value's hash, so that apply can name the
+/// fields that an answer changed without reading the context back from the store.
+package struct FieldMark: Hashable, Sendable {
+    package var name: String
+    package var hash: UInt64
 }
 
 /// A row of `dialogs`.
@@ -46,6 +61,10 @@ package struct DialogRow: Hashable, Sendable {
     package var closeReason: CloseReason?
     /// Hash over the contexts of request and answers.
     package var context: Hash128
+    /// Of the latest of them.
+    package var latestContext: Hash128
+    /// The fields of the latest context; empty once the dialog is closed.
+    package var marks: [FieldMark]
 }
 
 /// `contexts` under a reservation's sequence.
@@ -62,6 +81,25 @@ package struct ParkedReservation: Hashable, Sendable {
     package var reservedAt: WallTime
     package var expiresAt: WallTime
     package var context: EncodedContext
+
+    package init(
+        reservation: ReservationID, route: TranslationRouteName, key: TranslationRouteKey, label: Label,
+        target: UltimateTarget? = nil, callKey: CallKey, callID: CallID, routingClient: RoutingClientName? = nil,
+        identity: ReserveIdentity, reservedAt: WallTime, expiresAt: WallTime, context: EncodedContext
+    ) {
+        self.reservation = reservation
+        self.route = route
+        self.key = key
+        self.label = label
+        self.target = target
+        self.callKey = callKey
+        self.callID = callID
+        self.routingClient = routingClient
+        self.identity = identity
+        self.reservedAt = reservedAt
+        self.expiresAt = expiresAt
+        self.context = context
+    }
 }
 
 /// `contexts` under a dialog's sequence.
@@ -70,12 +108,28 @@ package struct ParkedRequest: Hashable, Sendable {
     package var callKey: CallKey
     package var openedAt: WallTime
     package var request: OpenDialog
+
+    package init(
+        dialog: DialogID, callKey: CallKey, openedAt: WallTime, request: OpenDialog
+    ) {
+        self.dialog = dialog
+        self.callKey = callKey
+        self.openedAt = openedAt
+        self.request = request
+    }
 }
 
 /// `contexts` under the sequence of a recorded answer.
 package struct ParkedAnswer: Hashable, Sendable {
     package var recordedAt: WallTime
     package var answer: RecordAnswer
+
+    package init(
+        recordedAt: WallTime, answer: RecordAnswer
+    ) {
+        self.recordedAt = recordedAt
+        self.answer = answer
+    }
 }
 
 package enum JourneyKind: UInt8, Sendable, CaseIterable, CustomStringConvertible {
@@ -134,6 +188,20 @@ package struct JourneyRow: Hashable, Sendable {
     package var dialog: DialogID?
     package var reservation: ReservationID?
     package var details: [Detail]
+
+    package init(
+        callKey: CallKey, sequence: LogSequence, ordinal: UInt16, kind: JourneyKind, at: WallTime,
+        dialog: DialogID? = nil, reservation: ReservationID? = nil, details: [Detail] = []
+    ) {
+        self.callKey = callKey
+        self.sequence = sequence
+        self.ordinal = ordinal
+        self.kind = kind
+        self.at = at
+        self.dialog = dialog
+        self.reservation = reservation
+        self.details = details
+    }
 
     package struct Detail: Hashable, Sendable {
         package var name: String
