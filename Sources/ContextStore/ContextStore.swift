@@ -23,13 +23,19 @@ package final class ContextStore: Sendable {
     /// What LMDB held when the store was opened: the log is replayed from here.
     package let restored: StoreState
 
-    let tables: StoreTables
     let configuration: StoreConfiguration
     let monitor: Monitor<Shared>
-    private let lock: WriterLock
+
+    /// What is open of the directory. The files close with the last reference.
+    struct Files: Sendable {
+        let tables: StoreTables
+        let lock: WriterLock
+    }
 
     /// What the callers and the store's thread share.
     struct Shared {
+        /// Nil once closed.
+        var files: Files?
         /// Oldest first. The last gathers unless it is sealed; the first may be in flight.
         var generations: [Generation] = []
         var durable: StoreState
@@ -52,9 +58,9 @@ package final class ContextStore: Sendable {
 
     private init(path: String, identity: StoreIdentity, configuration: StoreConfiguration) throws(StoreError) {
         try FileSystem.prepareDirectory(path)
-        lock = try WriterLock(directory: path)
+        let lock = try WriterLock(directory: path)
         let isNew = !StoreTables.exists(path: path)
-        tables = try StoreTables(path: path, mapBytes: configuration.mapBytes)
+        let tables = try StoreTables(path: path, mapBytes: configuration.mapBytes)
         if isNew { try FileSystem.synchronizeDirectory(path) }
         self.path = path
         self.identity = identity
@@ -74,7 +80,14 @@ package final class ContextStore: Sendable {
             try Self.write(identity, to: tables)
         }
         monitor = Monitor(
-            Shared(durable: restored, usage: try tables.usage(), staleReadersClearedAt: configuration.clock()))
+            Shared(
+                files: Files(tables: tables, lock: lock), durable: restored, usage: try tables.usage(),
+                staleReadersClearedAt: configuration.clock()))
+    }
+
+    private func openTables() throws(StoreError) -> StoreTables {
+        guard let files = monitor.withLock({ $0.files }) else { throw .closed(path: path) }
+        return files.tables
     }
 
     private static func write(_ identity: StoreIdentity, to tables: StoreTables) throws(StoreError) {
@@ -95,7 +108,7 @@ package final class ContextStore: Sendable {
     package func forEachRow(
         _ table: Table, _ body: (_ key: [UInt8], _ value: [UInt8]) throws(RowFault) -> Void
     ) throws(StoreError) {
-        try tables.forEachRow(table, body)
+        try openTables().forEachRow(table, body)
     }
 
     // MARK: Writing
@@ -105,9 +118,11 @@ package final class ContextStore: Sendable {
     package func start(
         onDurable: @escaping @Sendable (Position) -> Void, onFailure: @escaping @Sendable (StoreError) -> Void
     ) {
-        let writer = StoreWriter(store: self, onDurable: onDurable, onFailure: onFailure)
         monitor.withLock { shared in
-            precondition(shared.thread == nil, "a store is started once")
+            guard let files = shared.files, shared.thread == nil else {
+                preconditionFailure("a store is started once, before it is closed")
+            }
+            let writer = StoreWriter(store: self, tables: files.tables, onDurable: onDurable, onFailure: onFailure)
             shared.thread = writer.spawn()
         }
     }
@@ -131,13 +146,15 @@ package final class ContextStore: Sendable {
 
     /// Writes all that was taken, and waits until it is durable.
     package func flush() throws(StoreError) {
-        let target = monitor.withLock { shared -> StoreState? in
+        let target = try monitor.withLock { shared throws(StoreError) -> StoreState? in
+            if let failure = shared.failure { throw failure }
             guard let last = shared.generations.last?.state else { return nil }
+            if shared.files == nil { throw .closed(path: path) }
             precondition(shared.thread != nil, "a store that was not started writes nothing")
             shared.generations[shared.generations.count - 1].isSealed = true
             return last
         }
-        guard let target else { return try rethrowFailure() }
+        guard let target else { return }
         monitor.signal()
         let result: Result<Void, StoreError> = monitor.wait { shared in
             if let failure = shared.failure { return .ready(.failure(failure)) }
@@ -151,12 +168,8 @@ package final class ContextStore: Sendable {
         try result.get()
     }
 
-    private func rethrowFailure() throws(StoreError) {
-        if let failure = monitor.withLock({ $0.failure }) { throw failure }
-    }
-
-    /// Writes all that was taken, as far as the disk allows, and ends the store's thread. The files close when the
-    /// last reference to the store is gone. What could not be written is in the log.
+    /// Writes all that was taken, as far as the disk allows, ends the store's thread, and closes the files as soon as
+    /// no reading goes on. What could not be written is in the log.
     package func close() {
         let thread = monitor.withLock { shared -> pthread_t? in
             shared.isClosing = true
@@ -166,19 +179,26 @@ package final class ContextStore: Sendable {
         }
         monitor.signal()
         if let thread { pthread_join(thread, nil) }
+        // Closed outside the lock.
+        let files = monitor.withLock { shared in
+            defer { shared.files = nil }
+            return shared.files
+        }
+        withExtendedLifetime(files) {}
     }
 
     // MARK: Reading
 
     /// A row's value as it stands after the last batch taken; nil when there is none. Never waits for the writer.
     package func value(_ table: Table, key: [UInt8]) throws(StoreError) -> [UInt8]? {
-        let waiting: [UInt8]?? = monitor.withLock { shared in
+        let (waiting, files): ([UInt8]??, Files?) = monitor.withLock { shared in
             for generation in shared.generations.reversed() {
-                if let found = generation.lookUp(table, key: key) { return .some(found) }
+                if let found = generation.lookUp(table, key: key) { return (.some(found), shared.files) }
             }
-            return .none
+            return (.none, shared.files)
         }
         if let waiting { return waiting }
+        guard let tables = files?.tables else { throw .closed(path: path) }
         return try tables.value(table, key: key, in: try tables.beginRead())
     }
 
@@ -186,6 +206,7 @@ package final class ContextStore: Sendable {
     package func rows(_ table: Table, from: [UInt8] = [], limit: Int) throws(StoreError) -> [StoreRow] {
         var merged = MergedRows()
         // The view of LMDB begins while the generations stand still, so that both belong together.
+        let tables = try openTables()
         let transaction = try monitor.withLock { shared throws(StoreError) -> ReadTransaction in
             for generation in shared.generations { merged.overlay(generation[table], from: from) }
             return try tables.beginRead()

@@ -23,6 +23,8 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     /// It is unknown whether the transaction in flight is in the store; what is there is whole in either case.
     case failed(path: String, LMDBFault)
     case system(path: String, operation: String, reason: String)
+    /// `close` was called before.
+    case closed(path: String)
 
     package var description: String {
         switch self {
@@ -50,6 +52,8 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
             "\(path): the store failed: \(fault). Nothing acknowledged is lost: look at the disk, then start again."
         case .system(let path, let operation, let reason):
             "\(path): cannot \(operation): \(reason)."
+        case .closed(let path):
+            "\(path): the store is closed."
         }
     }
 

@@ -6,17 +6,18 @@ internal import Ledger
 /// The store's one writing thread: a transaction for each generation, oldest first.
 final class StoreWriter: Sendable {
     private let store: ContextStore
+    private let tables: StoreTables
     private let onDurable: @Sendable (Position) -> Void
     private let onFailure: @Sendable (StoreError) -> Void
 
     private var configuration: StoreConfiguration { store.configuration }
-    private var tables: StoreTables { store.tables }
 
     init(
-        store: ContextStore, onDurable: @escaping @Sendable (Position) -> Void,
+        store: ContextStore, tables: StoreTables, onDurable: @escaping @Sendable (Position) -> Void,
         onFailure: @escaping @Sendable (StoreError) -> Void
     ) {
         self.store = store
+        self.tables = tables
         self.onDurable = onDurable
         self.onFailure = onFailure
     }
