@@ -7,6 +7,8 @@ package struct DeskRules: Sendable {
     package var limits: ContextLimits
     /// Whose labels may be asked for; nil takes any name.
     package var routingClients: Set<RoutingClientName>?
+    package var claimDeadlineMilliseconds = ClaimDesk.usualDeadlineMilliseconds
+    package var reservationDeadlineMilliseconds = ClaimDesk.usualDeadlineMilliseconds
 
     package init(limits: ContextLimits, routingClients: Set<RoutingClientName>? = nil) {
         self.limits = limits
@@ -19,7 +21,7 @@ package struct DeskRules: Sendable {
 /// repeating a request is always safe. Contexts are decoded on the caller's task, never on the ledger's thread.
 package struct ClaimDesk: Sendable {
     /// DOMAIN.md, duplex facts: what a claim or a reservation may take.
-    package static let deadlineMilliseconds: UInt32 = 1000
+    package static let usualDeadlineMilliseconds: UInt32 = 1000
     package static let leaseSecondsRange: ClosedRange<UInt32> = 1...3600
 
     private let ledger: any LedgerService
@@ -33,14 +35,15 @@ package struct ClaimDesk: Sendable {
     /// Parks a context under an entry of the translation route. The identity is (translation route, request id): asked
     /// again with the same content it reserves nothing new.
     package func reserve(_ request: ReservationRequest) async throws(DeskRefusal) -> ReservationAnswer {
-        try check(request)
+        let rules = rules()
+        try Self.check(request, rules)
         let requestID = request.requestID ?? RequestID(unchecked: request.callID.text)
         let record = Record.reserve(
             Reserve(
                 route: request.translationRoute, identity: .request(requestID), callID: request.callID,
                 routingClient: request.routingClient, target: request.target, leaseSeconds: request.leaseSeconds,
                 context: request.context.encoded()))
-        let answer = try await submit(record)
+        let answer = try await submit(record, rules.reservationDeadlineMilliseconds)
         switch answer.outcome {
         case .reserved(let reserved):
             return ReservationAnswer(
@@ -60,12 +63,14 @@ package struct ClaimDesk: Sendable {
     /// Collects ultimate target and context, once. The identity is (key, call id): the same call gets the same answer
     /// until its entry is free again, any other call is a stray.
     package func claim(_ request: ClaimRequest) async throws(DeskRefusal) -> ClaimAnswer {
+        let rules = rules()
         if let ani = request.ani {
             try Self.checked { () throws(FieldFault) in
-                try FieldFault.check(ani, field: "ani", limit: rules().limits.ani)
+                try FieldFault.check(ani, field: "ani", limit: rules.limits.ani)
             }
         }
-        let answer = try await submit(.claim(Claim(key: request.key, callID: request.callID, ani: request.ani)))
+        let record = Record.claim(Claim(key: request.key, callID: request.callID, ani: request.ani))
+        let answer = try await submit(record, rules.claimDeadlineMilliseconds)
         switch answer.outcome {
         case .claimed(let claimed):
             guard let parked = answer.reservation else {
@@ -84,21 +89,21 @@ package struct ClaimDesk: Sendable {
 
     /// The call will not arrive: its entry need not wait for it. Releasing again is no error.
     package func release(_ reservation: ReservationID) async throws(DeskRefusal) -> ReleaseAnswer {
-        let answer = try await submit(.release(Release(reservation: reservation)))
+        let answer = try await submit(
+            .release(Release(reservation: reservation)), rules().reservationDeadlineMilliseconds)
         guard case .released(let released) = answer.outcome else { throw Self.refusal(answer.outcome, of: "release") }
         let isReleased = released.released || released.state == .released
         return ReleaseAnswer(
             id: reservation, released: isReleased, state: released.state, repeated: isReleased && !released.released)
     }
 
-    private func check(_ request: ReservationRequest) throws(DeskRefusal) {
-        let rules = rules()
-        try Self.checked { () throws(FieldFault) in try rules.limits.check(request.context) }
-        if let seconds = request.leaseSeconds, !Self.leaseSecondsRange.contains(seconds) {
+    private static func check(_ request: ReservationRequest, _ rules: DeskRules) throws(DeskRefusal) {
+        try checked { () throws(FieldFault) in try rules.limits.check(request.context) }
+        if let seconds = request.leaseSeconds, !leaseSecondsRange.contains(seconds) {
             throw .field(
                 FieldFault(
                     field: "leaseSeconds",
-                    fault: .outOfRange("is \(seconds); it may be 1 to \(Self.leaseSecondsRange.upperBound)")))
+                    fault: .outOfRange("is \(seconds); it may be 1 to \(leaseSecondsRange.upperBound)")))
         }
         if let client = request.routingClient, let clients = rules.routingClients, !clients.contains(client) {
             throw .unknown(
@@ -107,9 +112,9 @@ package struct ClaimDesk: Sendable {
         }
     }
 
-    private func submit(_ record: Record) async throws(DeskRefusal) -> LedgerAnswer {
+    private func submit(_ record: Record, _ deadlineMilliseconds: UInt32) async throws(DeskRefusal) -> LedgerAnswer {
         do {
-            return try await ledger.submit(record, deadlineMilliseconds: Self.deadlineMilliseconds)
+            return try await ledger.submit(record, deadlineMilliseconds: deadlineMilliseconds)
         } catch {
             throw DeskRefusal(error)
         }
