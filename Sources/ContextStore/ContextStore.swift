@@ -1,11 +1,7 @@
-package import ByteCoding
 internal import Glibc
 internal import LMDB
 package import CallModel
 package import Ledger
-
-/// What the decoder of a row throws.
-package typealias RowFault = ByteFault
 
 /// The image of the ledger in LMDB: it follows the log off the acknowledgement path (DESIGN.md, "The store").
 ///
@@ -105,8 +101,8 @@ package final class ContextStore: Sendable {
 
     /// Hands over every stored row of a table in key order, to restore the ledger before `start`. The row decoder's
     /// fault becomes the row's.
-    package func forEachRow(
-        _ table: Table, _ body: (_ key: [UInt8], _ value: [UInt8]) throws(RowFault) -> Void
+    package func forEachRow<Failure: Error>(
+        _ table: Table, _ body: (_ key: [UInt8], _ value: [UInt8]) throws(Failure) -> Void
     ) throws(StoreError) {
         try openTables().forEachRow(table, body)
     }
@@ -265,14 +261,14 @@ package final class ContextStore: Sendable {
 }
 
 extension StoreTables {
-    func forEachRow(
-        _ table: Table, _ body: (_ key: [UInt8], _ value: [UInt8]) throws(RowFault) -> Void
+    func forEachRow<Failure: Error>(
+        _ table: Table, _ body: (_ key: [UInt8], _ value: [UInt8]) throws(Failure) -> Void
     ) throws(StoreError) {
         try scan(table, in: try beginRead()) { key, value throws(StoreError) in
-            do throws(ByteFault) {
+            do throws(Failure) {
                 try body(key, value)
             } catch {
-                throw StoreError.damagedRow(path: path, table: table, key: key, reason: error.description)
+                throw StoreError.damagedRow(path: path, table: table, key: key, reason: "\(error)")
             }
             return .next
         }

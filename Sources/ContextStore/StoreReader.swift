@@ -33,8 +33,8 @@ package final class StoreReader: Sendable {
     }
 
     /// Hands over every row of a table in key order. The row decoder's fault becomes the row's.
-    package func forEachRow(
-        _ table: Table, _ body: (_ key: [UInt8], _ value: [UInt8]) throws(RowFault) -> Void
+    package func forEachRow<Failure: Error>(
+        _ table: Table, _ body: (_ key: [UInt8], _ value: [UInt8]) throws(Failure) -> Void
     ) throws(StoreError) {
         try tables.forEachRow(table, body)
     }

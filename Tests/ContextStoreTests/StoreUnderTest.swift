@@ -17,7 +17,9 @@ protocol StoreUnderTest {
     func take(_ batch: AppliedBatch)
     func value(_ table: Table, key: [UInt8]) throws(StoreError) -> [UInt8]?
     func rows(_ table: Table, from: [UInt8], limit: Int) throws(StoreError) -> [StoreRow]
-    func forEachRow(_ table: Table, _ body: ([UInt8], [UInt8]) throws(ByteFault) -> Void) throws(StoreError)
+    func forEachRow<Failure: Error>(
+        _ table: Table, _ body: ([UInt8], [UInt8]) throws(Failure) -> Void
+    ) throws(StoreError)
     func flush() throws(StoreError)
     func close()
 }
