@@ -81,12 +81,12 @@ package final class ContextStore: Sendable {
                 staleReadersClearedAt: configuration.clock()))
     }
 
-    private func openTables() throws(StoreError) -> StoreTables {
+    func openTables() throws(StoreError) -> StoreTables {
         guard let files = monitor.withLock({ $0.files }) else { throw .closed(path: path) }
         return files.tables
     }
 
-    private static func write(_ identity: StoreIdentity, to tables: StoreTables) throws(StoreError) {
+    static func write(_ identity: StoreIdentity, to tables: StoreTables) throws(StoreError) {
         do throws(LMDBFault) {
             var transaction = try tables.environment.beginWrite()
             try transaction.put(

@@ -17,6 +17,8 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case damaged(path: String, reason: String)
     /// One row is not what was written.
     case damagedRow(path: String, table: Table, key: [UInt8], reason: String)
+    /// A snapshot is not what was written, or was not written to its end.
+    case damagedSnapshot(path: String, offset: Int, reason: String)
     case mapFull(path: String, mapBytes: Int)
     /// Too little space on the file system; no transaction is begun until there is more.
     case noSpace(path: String, freeBytes: UInt64, leastBytes: UInt64)
@@ -44,6 +46,8 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
             "\(path): the store is damaged (\(reason)). Move it aside; it is rebuilt from a snapshot and the log."
         case .damagedRow(let path, let table, let key, let reason):
             "\(path): a row of \(table) is damaged (key \(Self.hexadecimal(key)): \(reason)). Run `baton store verify`, move the store aside; it is rebuilt from a snapshot and the log."
+        case .damagedSnapshot(let path, let offset, let reason):
+            "\(path): the snapshot is damaged at byte \(offset) (\(reason)). Take an older snapshot, or rebuild from the log or the other side."
         case .mapFull(let path, let mapBytes):
             "\(path): the store's map of \(mapBytes >> 20) MiB is full. Nothing acknowledged is lost: raise the map size in the configuration and start again."
         case .noSpace(let path, let freeBytes, let leastBytes):

@@ -19,6 +19,11 @@ enum FileSystem {
 
     static var lastError: String { String(cString: strerror(errno)) }
 
+    static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
     /// Creates the directory when it is absent, and makes its name durable.
     static func prepareDirectory(_ path: String) throws(StoreError) {
         if mkdir(path, 0o700) != 0 && errno != EEXIST {
