@@ -1,3 +1,9 @@
-import ArgumentParser
-import ByteCoding
-@main struct Baton: ParsableCommand { func run() {} }
+internal import BatonCLI
+internal import Foundation
+
+@main
+struct Baton {
+    static func main() async {
+        exit(await BatonProgram.main(Array(CommandLine.arguments.dropFirst())))
+    }
+}

@@ -1,0 +1,155 @@
+internal import ArgumentParser
+
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "How the side is doing: state, position, durability, store.",
+        discussion: """
+            Exit code 6 when the side does not serve.
+
+            EXAMPLE
+              baton status --url http://127.0.0.1:7081
+            """)
+
+    @OptionGroup var side: SideOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let status = try await side.fetch("GET", "/v1/pair")
+        output.print(status, table: Rendering.record)
+        if let reason = status["notServing"]?.text {
+            throw CommandFailure(.unavailable, "the side does not serve: \(reason)")
+        }
+    }
+}
+
+struct RoutesCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "routes", abstract: "The translation routes, with their entries by state.",
+        discussion: """
+            EXAMPLE
+              baton routes -o json
+            """)
+
+    @OptionGroup var side: SideOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let list = try await side.fetch("GET", "/v1/translation-routes")
+        output.print(list) { Rendering.list($0, Self.view) }
+    }
+
+    static let view = ListView(
+        empty: "The configuration has no translation routes.",
+        [
+            .init("translation route", "name", "translationRoute"), .init("peripheral", "peripheral"),
+            .init("entries", "entries.total", "total", "entries", alignment: .right),
+            .init("free", "entries.free", "free", alignment: .right),
+            .init("waiting", "entries.waiting", "waiting", alignment: .right),
+            .init("claimed", "entries.claimed", "claimed", alignment: .right),
+            .init("expired", "entries.expired", "expired", alignment: .right),
+            .init("released", "entries.released", "released", alignment: .right),
+            .init("next free at", "nextFreeAt"),
+        ])
+}
+
+struct ContextsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "contexts", abstract: "The contexts that stand under a key, personal fields masked.",
+        discussion: """
+            EXAMPLE
+              baton contexts
+            """)
+
+    @OptionGroup var side: SideOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let list = try await side.fetch("GET", "/v1/contexts")
+        output.print(list) { Rendering.list($0, Self.view) }
+    }
+
+    static let view = ListView(
+        empty: "No context waits: every entry is free.",
+        [
+            .init("reservation", "reservation", "id"), .init("state", "state"),
+            .init("peripheral", "peripheral", "key.peripheral"), .init("trunk group", "trunkGroup", "key.trunkGroup"),
+            .init("DNIS", "dnis", "key.dnis"), .init("translation route", "translationRoute", "route"),
+            .init("call key", "callKey"), .init("call", "callID"), .init("target", "target"),
+            .init("reserved at", "reservedAt"), .init("expires at", "expiresAt"),
+        ])
+}
+
+struct DialogsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dialogs", abstract: "The route requests that are open, or whose answers are still kept.",
+        discussion: """
+            EXAMPLE
+              baton dialogs -o json
+            """)
+
+    @OptionGroup var side: SideOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let list = try await side.fetch("GET", "/v1/dialogs")
+        output.print(list) { Rendering.list($0, Self.view) }
+    }
+
+    static let view = ListView(
+        empty: "No dialogs: nobody has asked for a route lately.",
+        [
+            .init("dialog", "dialog", "id"), .init("state", "state"), .init("closed as", "closeReason", "reason"),
+            .init("routing client", "routingClient"), .init("dialed number", "dialedNumber"), .init("call", "callID"),
+            .init("call key", "callKey"), .init("label", "label"), .init("source", "source"),
+            .init("reservation", "reservation"), .init("opened at", "openedAt"),
+        ])
+}
+
+struct GatewaysCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gateways", abstract: "The links to other ICMs.",
+        discussion: """
+            EXAMPLE
+              baton gateways
+            """)
+
+    @OptionGroup var side: SideOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let list = try await side.fetch("GET", "/v1/gateways")
+        output.print(list) { Rendering.list($0, Self.view) }
+    }
+
+    static let view = ListView(
+        empty: "The configuration has no gateways.",
+        [
+            .init("gateway", "name", "gateway"), .init("up", "up"), .init("address", "address"),
+            .init("peer", "peerInstance"), .init("version", "version"), .init("asked", "asked", alignment: .right),
+            .init("answered", "answered", alignment: .right), .init("failed", "failed", alignment: .right),
+            .init("late", "late", alignment: .right), .init("in flight", "inFlight", alignment: .right),
+            .init("reason", "reason"),
+        ])
+}
+
+struct JourneyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "journey", abstract: "A call's whole way, with times.",
+        discussion: """
+            CALL is a call key (bank-20779-17), the id of any leg, a dialog (D41) or a reservation (R42).
+
+            EXAMPLES
+              baton journey bank-20779-17
+              baton journey leg-2 --url http://127.0.0.1:7081 -o json
+            """)
+
+    @OptionGroup var side: SideOptions
+    @OptionGroup var output: OutputOptions
+
+    @Argument(help: "A call key, a call id, a dialog or a reservation.") var call: String
+
+    func run() async throws {
+        let journey = try await side.fetch("GET", "/v1/journeys/" + percentEncoded(call))
+        output.print(journey) { JourneyTimeline.rendered($0, of: call) }
+    }
+}
