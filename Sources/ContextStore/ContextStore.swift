@@ -1,6 +1,6 @@
+package import CallModel
 internal import Glibc
 internal import LMDB
-package import CallModel
 package import Ledger
 
 /// The image of the ledger in LMDB: it follows the log off the acknowledgement path (DESIGN.md, "The store").
@@ -156,8 +156,7 @@ package final class ContextStore: Sendable {
             if let failure = shared.failure { return .ready(.failure(failure)) }
             if !shared.generations.contains(where: { $0.state == target }) { return .ready(.success(())) }
             if let free = shared.shortOfSpace {
-                return .ready(.failure(.noSpace(
-                    path: path, freeBytes: free, leastBytes: configuration.freeBytesLeast)))
+                return .ready(.failure(noSpace(free)))
             }
             return .signal
         }
@@ -241,22 +240,35 @@ package final class ContextStore: Sendable {
         let now = configuration.clock()
         return monitor.withLock { shared in
             if let failure = shared.failure { return .busy(reason: failure.description) }
-            if let free = shared.shortOfSpace {
-                return .busy(reason: StoreError.noSpace(
-                    path: path, freeBytes: free, leastBytes: configuration.freeBytesLeast).description)
-            }
-            if shared.usage.usedPercent >= configuration.usedPercentMost {
-                return .busy(reason: "the store uses \(shared.usage.usedPercent) % of its map of \(shared.usage.mapBytes >> 20) MiB; from \(configuration.usedPercentMost) % on no new reservations are taken")
-            }
-            let lag = lag(of: shared, now: now)
-            if lag.bytes > configuration.lagBytesMost {
-                return .busy(reason: "the store is \(lag.bytes >> 20) MiB behind the log; the limit is \(configuration.lagBytesMost >> 20) MiB")
-            }
-            if lag.milliseconds > configuration.lagMillisecondsMost {
-                return .busy(reason: "the store is \(lag.milliseconds) ms behind the log; the limit is \(configuration.lagMillisecondsMost) ms")
-            }
-            return .none
+            if let free = shared.shortOfSpace { return .busy(reason: noSpace(free).description) }
+            return crowding(of: shared) ?? falling(behind: lag(of: shared, now: now)) ?? .none
         }
+    }
+
+    private func noSpace(_ freeBytes: UInt64) -> StoreError {
+        .noSpace(path: path, freeBytes: freeBytes, leastBytes: configuration.freeBytesLeast)
+    }
+
+    private func crowding(of shared: borrowing Shared) -> StorePressure? {
+        let usage = shared.usage
+        guard usage.usedPercent >= configuration.usedPercentMost else { return nil }
+        return .busy(
+            reason: """
+                the store uses \(usage.usedPercent) % of its map of \(usage.mapBytes >> 20) MiB; \
+                from \(configuration.usedPercentMost) % on no new reservations are taken
+                """)
+    }
+
+    private func falling(behind lag: StoreLag) -> StorePressure? {
+        if lag.bytes > configuration.lagBytesMost {
+            let most = configuration.lagBytesMost >> 20
+            return .busy(reason: "the store is \(lag.bytes >> 20) MiB behind the log; the limit is \(most) MiB")
+        }
+        if lag.milliseconds > configuration.lagMillisecondsMost {
+            let most = configuration.lagMillisecondsMost
+            return .busy(reason: "the store is \(lag.milliseconds) ms behind the log; the limit is \(most) ms")
+        }
+        return nil
     }
 }
 

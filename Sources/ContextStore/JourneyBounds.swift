@@ -36,7 +36,8 @@ struct JourneyBounds {
         try transaction.scan(tables.legsByCall) { keySpan, stored in
             let indexKey = keySpan.copied
             let call = Array(indexKey.dropLast(LegIndex.hashBytes))
-            let isPast = firstKept.map { Bytes.precedes(call, $0) && !$0.starts(with: call) }
+            let isPast =
+                firstKept.map { Bytes.precedes(call, $0) && !$0.starts(with: call) }
                 ?? (Self.day(call) < oldestDay)
             guard isPast, leaving.count < most else { return .stop }
             // A damaged row of the index goes too; its leg stays until it is written anew.

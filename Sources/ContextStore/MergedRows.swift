@@ -75,8 +75,8 @@ enum Bytes {
         let order = left.withUnsafeBytes { leftBytes in
             right.withUnsafeBytes { rightBytes -> Int32 in
                 let count = min(leftBytes.count, rightBytes.count)
-                guard count > 0, let leftBase = leftBytes.baseAddress, let rightBase = rightBytes.baseAddress else { return 0 }
-                return memcmp(leftBase, rightBase, count)
+                // An empty array may have no address.
+                return count == 0 ? 0 : memcmp(leftBytes.baseAddress!, rightBytes.baseAddress!, count)
             }
         }
         return order == 0 ? left.count < right.count : order < 0

@@ -67,7 +67,9 @@ struct SequentialFileReader: ~Copyable {
     init(path: String) throws(StoreError) {
         self.path = path
         descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .system(path: path, operation: "open the file", reason: FileSystem.lastError) }
+        guard descriptor >= 0 else {
+            throw .system(path: path, operation: "open the file", reason: FileSystem.lastError)
+        }
         buffer = [UInt8](repeating: 0, count: 64 << 10)
     }
 

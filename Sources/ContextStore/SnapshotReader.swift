@@ -1,7 +1,7 @@
 internal import ByteCoding
 internal import CallModel
-package import Ledger
 internal import LMDB
+package import Ledger
 
 /// Reads a snapshot. A row is handed over when its own checksum holds; that the snapshot is whole is known only at its
 /// end, so nothing made of the rows counts before `readAll` returns.

@@ -9,10 +9,12 @@ extension ContextStore {
     /// behind is removed first.
     @discardableResult
     package static func restore(
-        snapshot: String, to path: String, identity: StoreIdentity, configuration: StoreConfiguration = StoreConfiguration()
+        snapshot: String, to path: String, identity: StoreIdentity,
+        configuration: StoreConfiguration = StoreConfiguration()
     ) throws(StoreError) -> SnapshotSummary {
         guard !FileSystem.exists(path) else {
-            throw .system(path: path, operation: "restore a snapshot", reason: "it is there already; move it aside first")
+            throw .system(
+                path: path, operation: "restore a snapshot", reason: "it is there already; move it aside first")
         }
         let found = try SnapshotReader.header(path: snapshot).identity.pairID
         guard found == identity.pairID else {

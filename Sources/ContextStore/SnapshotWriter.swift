@@ -1,7 +1,7 @@
 internal import CallModel
 internal import Glibc
-internal import Ledger
 internal import LMDB
+internal import Ledger
 
 /// What a snapshot holds.
 package struct SnapshotSummary: Hashable, Sendable {

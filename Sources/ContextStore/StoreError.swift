@@ -35,23 +35,47 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case .notWritable(let path, let reason):
             "\(path): the store cannot be written (\(reason)). Give the user of baton write access to it."
         case .inUse(let path):
-            "\(path): the store is open for writing already. Stop the other side's process first, or give this one a data directory of its own."
+            """
+            \(path): the store is open for writing already. Stop the other side's process first, or give this one a \
+            data directory of its own.
+            """
         case .newerFormat(let path, let found, let known):
-            "\(path): the store has format \(found); this program knows format \(known). Run the newer program that wrote it."
+            """
+            \(path): the store has format \(found); this program knows format \(known). Run the newer program that \
+            wrote it.
+            """
         case .otherPair(let path, let found, let expected):
-            "\(path): the store belongs to the pair \(found), not \(expected). Check the data directory; nothing was changed."
+            """
+            \(path): the store belongs to the pair \(found), not \(expected). Check the data directory; nothing was \
+            changed.
+            """
         case .otherSide(let path, let found, let expected):
-            "\(path): the store belongs to side \(found), not \(expected). Check the data directory; nothing was changed."
+            """
+            \(path): the store belongs to side \(found), not \(expected). Check the data directory; nothing was \
+            changed.
+            """
         case .damaged(let path, let reason):
             "\(path): the store is damaged (\(reason)). Move it aside; it is rebuilt from a snapshot and the log."
         case .damagedRow(let path, let table, let key, let reason):
-            "\(path): a row of \(table) is damaged (key \(Self.hexadecimal(key)): \(reason)). Run `baton store verify`, move the store aside; it is rebuilt from a snapshot and the log."
+            """
+            \(path): a row of \(table) is damaged (key \(Self.hexadecimal(key)): \(reason)). Run `baton store \
+            verify`, move the store aside; it is rebuilt from a snapshot and the log.
+            """
         case .damagedSnapshot(let path, let offset, let reason):
-            "\(path): the snapshot is damaged at byte \(offset) (\(reason)). Take an older snapshot, or rebuild from the log or the other side."
+            """
+            \(path): the snapshot is damaged at byte \(offset) (\(reason)). Take an older snapshot, or rebuild from \
+            the log or the other side.
+            """
         case .mapFull(let path, let mapBytes):
-            "\(path): the store's map of \(mapBytes >> 20) MiB is full. Nothing acknowledged is lost: raise the map size in the configuration and start again."
+            """
+            \(path): the store's map of \(mapBytes >> 20) MiB is full. Nothing acknowledged is lost: raise the map \
+            size in the configuration and start again.
+            """
         case .noSpace(let path, let freeBytes, let leastBytes):
-            "\(path): only \(freeBytes >> 20) MiB are free on this disk; \(leastBytes >> 20) MiB are needed. It goes on by itself when there is space."
+            """
+            \(path): only \(freeBytes >> 20) MiB are free on this disk; \(leastBytes >> 20) MiB are needed. It goes \
+            on by itself when there is space.
+            """
         case .failed(let path, let fault):
             "\(path): the store failed: \(fault). Nothing acknowledged is lost: look at the disk, then start again."
         case .system(let path, let operation, let reason):

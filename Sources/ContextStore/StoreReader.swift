@@ -1,5 +1,5 @@
-package import Ledger
 internal import LMDB
+package import Ledger
 
 /// A store opened for reading only: offline, or from another process beside a running side (then it shows what LMDB
 /// holds, a few seconds behind the ledger). Refused in a process that has the store open already.

@@ -1,5 +1,5 @@
-package import Ledger
 internal import LMDB
+package import Ledger
 
 /// What a whole reading of a store found.
 package struct StoreVerification: Hashable, Sendable {

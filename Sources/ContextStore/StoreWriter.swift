@@ -26,12 +26,14 @@ final class StoreWriter: Sendable {
         var thread = pthread_t()
         // The thread takes the reference over and keeps the writer until it ends.
         let writer = Unmanaged.passRetained(self).toOpaque()
-        let code = pthread_create(&thread, nil, { argument in
-            // `spawn` passes a retained writer and nothing else.
-            let writer = Unmanaged<StoreWriter>.fromOpaque(argument!).takeRetainedValue()
-            writer.run()
-            return nil
-        }, writer)
+        let code = pthread_create(
+            &thread, nil,
+            { argument in
+                // `spawn` passes a retained writer and nothing else.
+                let writer = Unmanaged<StoreWriter>.fromOpaque(argument!).takeRetainedValue()
+                writer.run()
+                return nil
+            }, writer)
         precondition(code == 0, "no thread for the store: error \(code)")
         return thread
     }

@@ -36,7 +36,8 @@ enum StoredValue {
         stored.reserveCapacity(headerBytes + value.count)
         stored.append(contentsOf: [0, 0, 0, 0, version, table])
         stored.append(contentsOf: value)
-        let checksum = stored.withUnsafeBytes { CRC32C.checksum(UnsafeRawBufferPointer(rebasing: $0[4...])) }
+        let checksum =
+            stored.withUnsafeBytes { CRC32C.checksum(UnsafeRawBufferPointer(rebasing: $0[4...])) }
             ^ CRC32C.checksum(key)
         stored.withUnsafeMutableBytes { $0.storeBytes(of: checksum.littleEndian, as: UInt32.self) }
         return stored

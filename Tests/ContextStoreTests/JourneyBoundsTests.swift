@@ -49,7 +49,10 @@ struct JourneyBoundsTests {
             let call = try call(day: 100, number: number)
             store.take(
                 model.batch(
-                    [event(call, UInt64(number) * 10), event(call, UInt64(number) * 10 + 1), leg("leg-\(number)", call)],
+                    [
+                        event(call, UInt64(number) * 10), event(call, UInt64(number) * 10 + 1),
+                        leg("leg-\(number)", call),
+                    ],
                     wallMilliseconds: wall(day: 100)))
         }
         try store.flush()
@@ -72,7 +75,8 @@ struct JourneyBoundsTests {
         let young = try call(day: 105, number: 1)
         store.take(
             model.batch(
-                [event(old, 1), leg("old", old), event(young, 2), leg("young", young)], wallMilliseconds: wall(day: 105)))
+                [event(old, 1), leg("old", old), event(young, 2), leg("young", young)], wallMilliseconds: wall(day: 105)
+            ))
         try store.flush()
         #expect(try legs(store) == ["old", "young"])
         store.take(model.batch([], wallMilliseconds: wall(day: 108)))

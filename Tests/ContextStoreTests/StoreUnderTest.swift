@@ -25,7 +25,8 @@ protocol StoreUnderTest {
 }
 
 extension ContextStore: StoreUnderTest {
-    static func open(at path: String, identity: StoreIdentity, configuration: StoreConfiguration) throws -> ContextStore {
+    static func open(at path: String, identity: StoreIdentity, configuration: StoreConfiguration) throws -> ContextStore
+    {
         try open(path: path, identity: identity, configuration: configuration)
     }
 }

@@ -15,7 +15,8 @@ struct EnvironmentTests {
     func all(_ environment: Environment, _ database: Database, from: [UInt8] = []) throws -> [String] {
         var rows: [String] = []
         try environment.beginRead().scan(database, from: from) { key, value in
-            rows.append("\(String(decoding: key.copied, as: UTF8.self))=\(String(decoding: value.copied, as: UTF8.self))")
+            rows.append(
+                "\(String(decoding: key.copied, as: UTF8.self))=\(String(decoding: value.copied, as: UTF8.self))")
             return .next
         }
         return rows
