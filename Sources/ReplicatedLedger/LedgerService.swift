@@ -1,4 +1,5 @@
 package import CallModel
+package import ContextStore
 package import Ledger
 
 /// What the services above ask of the replicated ledger: the only way to change state, and to read it as it stands.
@@ -83,15 +84,7 @@ package protocol LedgerView {
     func rows(_ table: Table, from: [UInt8], limit: Int) -> [StoredRow]
 }
 
-package struct StoredRow: Hashable, Sendable {
-    package let key: [UInt8]
-    package let value: [UInt8]
-
-    package init(key: [UInt8], value: [UInt8]) {
-        self.key = key
-        self.value = value
-    }
-}
+package typealias StoredRow = StoreRow
 
 /// How one side is doing, for status, readiness and metrics.
 package struct SideStatus: Hashable, Sendable {
