@@ -1,5 +1,6 @@
 internal import ByteCoding
 internal import CallModel
+internal import ContextStore
 internal import Ledger
 internal import ReplicatedLedger
 

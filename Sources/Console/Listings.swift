@@ -1,5 +1,6 @@
 internal import ByteCoding
 package import CallModel
+internal import ContextStore
 package import Ledger
 internal import ReplicatedLedger
 
