@@ -89,12 +89,12 @@ struct ProblemTests {
     @Test("an exhausted pool is told with counts and the next free time in one sentence")
     func exhausted() {
         let body =
-            #"{"code":"exhausted","detail":"all entries are held","held":1,"nextFreeAt":"2026-11-22T10:00:00.000Z"}"#
+            #"{"code":"exhausted","detail":"all 1 entries are held","held":1,"nextFreeAt":"2026-11-22T10:00:00.000Z"}"#
         let failure = Problem(SideAnswer(status: 503, body: Array(body.utf8))).failure
         #expect(failure.status == .exhausted)
         #expect(
             failure.sentence
-                == "exhausted: all entries are held; 1 entries are held, the next falls free at 2026-11-22T10:00:00.000Z"
+                == "exhausted: all 1 entries are held; the next falls free at 2026-11-22T10:00:00.000Z"
         )
     }
 

@@ -39,10 +39,12 @@ struct BenchCommand: AsyncParsableCommand {
         let before = try FlushFloor.measure(in: floorDirectory)
         let side = side
         let total = seconds
-        let (tally, elapsed) = try await bench.run(open: { () throws(CommandFailure) in try side.connect() }) {
-            second, pairs in
-            Terminal.progress("\(second) of \(total) s, \(pairs) pairs")
+        let open: @Sendable () throws(CommandFailure) -> any SideClient = { () throws(CommandFailure) in
+            try side.connect()
         }
+        let (tally, elapsed) = try await bench.run(
+            open: open,
+            progress: { second, pairs in Terminal.progress("\(second) of \(total) s, \(pairs) pairs") })
         Terminal.progressEnded()
         let after = try FlushFloor.measure(in: floorDirectory)
         let report = BenchReport(bench: bench, tally: tally, elapsed: elapsed, floorBefore: before, floorAfter: after)

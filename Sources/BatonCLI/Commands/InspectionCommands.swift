@@ -15,10 +15,15 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         let status = try await side.fetch("GET", "/v1/pair")
-        output.print(status, table: Rendering.record)
-        if let reason = status["notServing"]?.text {
+        output.print(status, table: Self.rendered)
+        for reason in Rendering.rows(of: status).compactMap({ $0["notServing"]?.text }) {
             throw CommandFailure(.unavailable, "the side does not serve: \(reason)")
         }
+    }
+
+    static func rendered(_ status: JSONValue) -> String {
+        let sides = Rendering.rows(of: status).map(Rendering.record)
+        return ([status["detail"]?.text ?? ""] + sides).filter { !$0.isEmpty }.joined(separator: "\n\n")
     }
 }
 
@@ -41,14 +46,13 @@ struct RoutesCommand: AsyncParsableCommand {
     static let view = ListView(
         empty: "The configuration has no translation routes.",
         [
-            .init("translation route", "name", "translationRoute"), .init("peripheral", "peripheral"),
-            .init("entries", "entries.total", "total", "entries", alignment: .right),
-            .init("free", "entries.free", "free", alignment: .right),
-            .init("waiting", "entries.waiting", "waiting", alignment: .right),
-            .init("claimed", "entries.claimed", "claimed", alignment: .right),
-            .init("expired", "entries.expired", "expired", alignment: .right),
-            .init("released", "entries.released", "released", alignment: .right),
-            .init("next free at", "nextFreeAt"),
+            .init("translation route", "name"), .init("peripheral", "peripheral"),
+            .init("entries", "entries", alignment: .right), .init("free", "free", alignment: .right),
+            .init("waiting", "waiting", alignment: .right), .init("claimed", "claimed", alignment: .right),
+            .init("expired", "expired", alignment: .right), .init("released", "released", alignment: .right),
+            .init("next free at", "nextFreeAt"), .init("lease s", "leaseSeconds", alignment: .right),
+            .init("repeat s", "repeatSeconds", alignment: .right),
+            .init("quarantine s", "quarantineSeconds", alignment: .right), .init("ANI check", "aniCheck"),
         ])
 }
 
@@ -56,26 +60,33 @@ struct ContextsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "contexts", abstract: "The contexts that stand under a key, personal fields masked.",
         discussion: """
-            EXAMPLE
+            EXAMPLES
               baton contexts
+              baton contexts --state any --route claims-desk --limit 20
             """)
 
     @OptionGroup var side: SideOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var page: PageOptions
+
+    @Option(help: "waiting, claimed, expired, released or any.") var state = "waiting"
+    @Option(help: "Of this translation route only.") var route: String?
+    @Flag(help: "Show personal and payment values; needs the bearer token.") var personal = false
 
     func run() async throws {
-        let list = try await side.fetch("GET", "/v1/contexts")
+        let query = page.query(
+            ("state", state), ("translationRoute", route), ("personal", personal ? "true" : nil))
+        let list = try await side.fetch("GET", "/v1/contexts" + query)
         output.print(list) { Rendering.list($0, Self.view) }
     }
 
     static let view = ListView(
-        empty: "No context waits: every entry is free.",
+        empty: "No such context: nothing waits, or --state and --route fit none.",
         [
-            .init("reservation", "reservation", "id"), .init("state", "state"),
-            .init("peripheral", "peripheral", "key.peripheral"), .init("trunk group", "trunkGroup", "key.trunkGroup"),
-            .init("DNIS", "dnis", "key.dnis"), .init("translation route", "translationRoute", "route"),
+            .init("reservation", "reservation"), .init("state", "state"), .init("peripheral", "peripheral"),
+            .init("trunk group", "trunkGroup"), .init("DNIS", "dnis"), .init("translation route", "translationRoute"),
             .init("call key", "callKey"), .init("call", "callID"), .init("target", "target"),
-            .init("reserved at", "reservedAt"), .init("expires at", "expiresAt"),
+            .init("reserved at", "reservedAt"), .init("expires at", "expiresAt"), .init("context", "context"),
         ])
 }
 
@@ -83,22 +94,26 @@ struct DialogsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dialogs", abstract: "The route requests that are open, or whose answers are still kept.",
         discussion: """
-            EXAMPLE
-              baton dialogs -o json
+            EXAMPLES
+              baton dialogs
+              baton dialogs --state open -o json
             """)
 
     @OptionGroup var side: SideOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var page: PageOptions
+
+    @Option(help: "open, asked, answered, closed or any.") var state = "any"
 
     func run() async throws {
-        let list = try await side.fetch("GET", "/v1/dialogs")
+        let list = try await side.fetch("GET", "/v1/dialogs" + page.query(("state", state)))
         output.print(list) { Rendering.list($0, Self.view) }
     }
 
     static let view = ListView(
-        empty: "No dialogs: nobody has asked for a route lately.",
+        empty: "No such dialog: nobody has asked for a route lately.",
         [
-            .init("dialog", "dialog", "id"), .init("state", "state"), .init("closed as", "closeReason", "reason"),
+            .init("dialog", "dialog"), .init("state", "state"), .init("closed as", "closeReason"),
             .init("routing client", "routingClient"), .init("dialed number", "dialedNumber"), .init("call", "callID"),
             .init("call key", "callKey"), .init("label", "label"), .init("source", "source"),
             .init("reservation", "reservation"), .init("opened at", "openedAt"),
@@ -124,7 +139,7 @@ struct GatewaysCommand: AsyncParsableCommand {
     static let view = ListView(
         empty: "The configuration has no gateways.",
         [
-            .init("gateway", "name", "gateway"), .init("up", "up"), .init("address", "address"),
+            .init("gateway", "gateway"), .init("up", "up"), .init("address", "address"),
             .init("peer", "peerInstance"), .init("version", "version"), .init("asked", "asked", alignment: .right),
             .init("answered", "answered", alignment: .right), .init("failed", "failed", alignment: .right),
             .init("late", "late", alignment: .right), .init("in flight", "inFlight", alignment: .right),

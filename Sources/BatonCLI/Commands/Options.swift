@@ -60,6 +60,23 @@ struct SideOptions: ParsableArguments {
     }
 }
 
+struct PageOptions: ParsableArguments {
+    @Option(help: "At most so many rows, 1 to 500.")
+    var limit = 100
+
+    @Option(help: ArgumentHelp("Go on where a page before said there are more.", valueName: "next"))
+    var after: String?
+
+    /// The query of a listing: these options, and the parameters that have a value.
+    func query(_ parameters: (name: String, value: String?)...) -> String {
+        let all = parameters + [("limit", String(limit)), ("after", after)]
+        let parts = all.compactMap { parameter in
+            parameter.value.map { "\(parameter.name)=\(percentEncoded($0))" }
+        }
+        return "?" + parts.joined(separator: "&")
+    }
+}
+
 struct ContextOptions: ParsableArguments {
     @Option(help: "The caller's number.")
     var ani: String?

@@ -22,8 +22,7 @@ package struct Problem: Sendable {
                 text += "; the call goes to the default route \(route)"
             }
         case "exhausted":
-            if let held = body["held"]?.text { text += "; \(held) entries are held" }
-            if let next = body["nextFreeAt"]?.text { text += ", the next falls free at \(next)" }
+            if let next = body["nextFreeAt"]?.text { text += "; the next falls free at \(next)" }
         default: break
         }
         sentence = code.isEmpty || text.hasPrefix(code) ? text : "\(code): \(text)"

@@ -16,7 +16,7 @@ package enum Rendering {
         var table = Table(view.fields.map { Table.Column($0.header, $0.alignment) }, empty: view.empty)
         for row in rows { table.add(view.fields.map { $0.text(in: row) }) }
         var text = table.rendered
-        if let next = value["next"]?.text ?? value["after"]?.text { text += "\nThere are more: --after \(next)" }
+        if let next = value["next"]?.text { text += "\nThere are more: --after \(next)" }
         return text
     }
 
@@ -26,7 +26,7 @@ package enum Rendering {
         return []
     }
 
-    private static func flattened(_ value: JSONValue, prefix: String = "") -> [(name: String, text: String)] {
+    fileprivate static func flattened(_ value: JSONValue, prefix: String = "") -> [(name: String, text: String)] {
         value.members.flatMap { member -> [(name: String, text: String)] in
             let name = prefix.isEmpty ? member.name : prefix + "." + member.name
             switch member.value {
@@ -61,7 +61,9 @@ package struct ListView: Sendable {
                 case nil, .null: continue
                 case .bool(let yes): return yes ? "yes" : "no"
                 case .array(let elements): return elements.map { $0.text ?? $0.compact }.joined(separator: ", ")
-                case .object: return value?.compact ?? ""
+                case .object?:
+                    let lines = Rendering.flattened(value ?? .null)
+                    return lines.isEmpty ? "-" : lines.map { "\($0.name)=\($0.text)" }.joined(separator: " ")
                 case let scalar?: return scalar.text ?? ""
                 }
             }
