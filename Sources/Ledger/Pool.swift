@@ -88,7 +88,9 @@ struct PoolMap: Sendable {
         var pieces: [Pool.Piece] = []
         var next = range.lowerBound
         var isDone = false
-        for taken in families[family, default: []] where taken.last >= range.lowerBound && taken.first <= range.upperBound {
+        let owned = families[family, default: []]
+        for taken in owned[place(of: range.lowerBound, in: owned)...] {
+            if taken.first > range.upperBound { break }
             if taken.first > next { pieces.append(Pool.Piece(family: family, first: next, last: taken.first - 1)) }
             if taken.last >= range.upperBound {
                 isDone = true
@@ -97,22 +99,28 @@ struct PoolMap: Sendable {
             next = taken.last + 1
         }
         if !isDone { pieces.append(Pool.Piece(family: family, first: next, last: range.upperBound)) }
-        var owned = families[family, default: []]
-        owned += pieces.map { Owned(first: $0.first, last: $0.last, pool: pool) }
-        owned.sort { $0.first < $1.first }
-        families[family] = owned
+        for piece in pieces {
+            let owned = Owned(first: piece.first, last: piece.last, pool: pool)
+            families[family, default: []].insert(owned, at: place(of: piece.first, in: families[family, default: []]))
+        }
         return pieces
     }
 
-    func pool(of key: EntryKey) -> Int32? {
-        guard let owned = families[key.family] else { return nil }
+    /// The index of the first piece that ends at `number` or after it.
+    private func place(of number: UInt64, in owned: [Owned]) -> Int {
         var low = 0
         var high = owned.count
         while low < high {
             let middle = (low + high) / 2
-            if owned[middle].last < key.number { low = middle + 1 } else { high = middle }
+            if owned[middle].last < number { low = middle + 1 } else { high = middle }
         }
-        guard low < owned.count, owned[low].first <= key.number else { return nil }
-        return owned[low].pool
+        return low
+    }
+
+    func pool(of key: EntryKey) -> Int32? {
+        guard let owned = families[key.family] else { return nil }
+        let place = place(of: key.number, in: owned)
+        guard place < owned.count, owned[place].first <= key.number else { return nil }
+        return owned[place].pool
     }
 }

@@ -59,31 +59,21 @@ extension Ledger {
     /// Derives queues and indexes, and checks the rows against each other: what this ledger would have written must be
     /// what was there.
     package mutating func finishRestoring() throws(RestoreFault) {
-        digest = .empty
         if let configuration {
-            digest.add(.pools, key: StoreKey.configuration, value: configuration.encodedValue())
             buildPools(configuration)
         } else if entries.count > 0 || !dialogs.isEmpty || strays.count > 0 {
             throw .disagrees(.pools)
         }
-        for slot in entries.slots {
-            let entry = entries[slot]
-            digest.add(.reservations, key: families.storeKey(entry.key), value: row(entry).encodedValue())
-            if entry.state == .free { continue }
-            guard slotOfReservation.updateValue(slot, forKey: entry.reservation) == nil,
-                slotOfIdentity.updateValue(slot, forKey: entry.identity) == nil
+        for slot in entries.slots where entries[slot].state != .free {
+            guard slotOfReservation.updateValue(slot, forKey: entries[slot].reservation) == nil,
+                slotOfIdentity.updateValue(slot, forKey: entries[slot].identity) == nil
             else { throw .twice(.reservations) }
-            digest.add(.requests, key: StoreKey.request(entry.identity), value: requestValue(entry))
         }
         for (id, row) in dialogs {
             guard dialogOfIdentity.updateValue(id, forKey: row.identity) == nil else { throw .twice(.dialogs) }
             dialogDeadlines.insert(id, at: row.deadline)
-            digest.add(.dialogs, key: row.storeKey, value: row.encodedValue())
-            digest.add(.requests, key: StoreKey.request(row.identity), value: RequestRow.dialog(id).encodedValue())
         }
-        strays.forEach { row, until in
-            digest.add(.strays, key: row.storeKey, value: StrayRow.encodedValue(until: until))
-        }
+        digest = computedDigest()
         if let table = digest.firstDifference(from: restoredDigest) { throw .disagrees(table) }
         restoredDigest = .empty
     }
