@@ -172,7 +172,7 @@ package struct WallTime: Hashable, Comparable, Sendable, CustomStringConvertible
     package var description: String {
         let days = milliseconds.floorDivided(by: 86_400_000)
         let date = CivilDate(daysSince1970: days)
-        let rest = milliseconds - days * 86_400_000
+        let rest = milliseconds &- days &* 86_400_000
         func padded(_ value: Int64, _ width: Int) -> String {
             let digits = String(value)
             return String(repeating: "0", count: max(0, width - digits.count)) + digits
