@@ -15,6 +15,8 @@ let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -35,6 +37,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -43,7 +46,45 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
-        .executableTarget(name: "baton", dependencies: ["ByteCoding", hummingbird, nio, nioPosix, nioHTTP1, logging, lifecycle, argumentParser, crypto, protobuf, yams], swiftSettings: strict),
+        // Level 0: values.
         part("ByteCoding", []),
+        part("CallModel", ["ByteCoding"]),
+        .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        // Level 1: pure parts, and the binding to LMDB.
+        part("Ledger", ["ByteCoding", "CallModel"]),
+        part("Routing", ["ByteCoding", "CallModel"]),
+        part("INCRP", ["CallModel"]),
+        part("LMDB", ["CLMDB"], settings: [.strictMemorySafety()]),
+        // Level 2: what is durable.
+        part("WriteAheadLog", ["ByteCoding", "CallModel", crypto]),
+        part("ContextStore", ["ByteCoding", "CallModel", "Ledger", "LMDB"]),
+        // Level 3: the only way to change state.
+        part("ReplicatedLedger", ["ByteCoding", "CallModel", "Ledger", "WriteAheadLog", "ContextStore"]),
+        // Level 4: sockets and files.
+        part("Transport", ["CallModel", "INCRP", nio, nioPosix, nioHTTP1, logging, protobuf]),
+        .target(name: "ConfigurationFiles", dependencies: ["CallModel", "Ledger", "INCRP", "Routing", yams], path: "Sources/Configuration", swiftSettings: strict),
+        // Level 5: services.
+        part("CallRouter", ["CallModel", "Ledger", "Routing", "INCRP", "ReplicatedLedger", logging]),
+        part("PeripheralGateway", ["CallModel", "Ledger", "ReplicatedLedger"]),
+        part("Console", ["ByteCoding", "CallModel", "ContextStore", "Ledger", "INCRP", "ReplicatedLedger"]),
+        // Level 6: the HTTP contract over the services.
+        part(
+            "HTTPFront",
+            [
+                "CallModel", "Ledger", "CallRouter", "PeripheralGateway", "Console", hummingbird, hummingbirdCore, httpTypes, nio,
+                logging, lifecycle,
+            ]),
+        // Level 7: one side, wired.
+        part(
+            "Node",
+            [
+                "CallModel", "Ledger", "Routing", "INCRP", "WriteAheadLog", "ContextStore", "ReplicatedLedger", "Transport",
+                "ConfigurationFiles", "CallRouter", "PeripheralGateway", "Console", "HTTPFront", nio, nioPosix, logging, lifecycle,
+            ]),
+        // Level 8: the program, and what proves it.
+        part("BatonCLI", ["CallModel", "ConfigurationFiles", "Node", "Transport", nio, nioPosix, argumentParser]),
+        .executableTarget(name: "baton", dependencies: ["BatonCLI", argumentParser], swiftSettings: strict),
+        part("Simulation", ["ByteCoding", "CallModel", "WriteAheadLog"]),
+        part("LedgerDouble", ["CallModel", "Ledger", "ReplicatedLedger"]),
     ]
 )

@@ -1,0 +1,159 @@
+internal import CallModel
+package import ContextStore
+package import Ledger
+package import NIOCore
+package import ReplicatedLedger
+internal import Synchronization
+package import WriteAheadLog
+
+/// What a production side's ledger touches.
+package enum Production: Surroundings {
+    package typealias DiskSeam = PosixDisk
+    package typealias StoreSeam = ContextStore
+    package typealias ClockSeam = SystemClock
+    package typealias LinkSeam = NoOtherSide
+    package typealias WitnessSeam = NoOtherSide
+}
+
+/// Drives the replicated ledger on one event loop, which is its thread. Requests and completions from any thread
+/// gather in a mailbox; each turn hands them all in, so that everything that came in one turn shares one batch.
+package final class LedgerLoop: LedgerService {
+    private enum Message: Sendable {
+        case request(LedgerRequest)
+        case disk(DiskCompletion)
+        case storeDurable
+        case storeFailed(StoreError)
+        case read(@Sendable ((any LedgerView)?) -> Void)
+        case drain(EventLoopPromise<Void>)
+    }
+
+    /// What only the event loop touches.
+    private struct Loop {
+        var core: ReplicatedLedger<Production>?
+        var wake: Scheduled<Void>?
+        var wakeMilliseconds: UInt64 = .max
+        var draining: [EventLoopPromise<Void>] = []
+    }
+
+    package let eventLoop: any EventLoop
+    private let clock = SystemClock()
+    private let mailbox = Mutex<[Message]>([])
+    private let loop: NIOLoopBoundBox<Loop>
+
+    package init(eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+        loop = NIOLoopBoundBox.makeBoxSendingValue(Loop(), eventLoop: eventLoop)
+    }
+
+    /// Gives the loop its recovered ledger. Until then every request waits for its deadline in the mailbox.
+    /// Must be called on the event loop.
+    package func begin(_ core: ReplicatedLedger<Production>) {
+        eventLoop.preconditionInEventLoop()
+        loop.value.core = core
+        turn()
+    }
+
+    // MARK: From any thread
+
+    package func submit(
+        _ record: Record, deadlineMilliseconds: UInt32, reply: @escaping @Sendable (Result<LedgerAnswer, LedgerRefusal>) -> Void
+    ) {
+        post(
+            .request(
+                LedgerRequest(
+                    record: record, bytes: record.encoded(),
+                    deadlineElapsedMilliseconds: clock.elapsedMilliseconds() + UInt64(deadlineMilliseconds), reply: reply)))
+    }
+
+    package func read<Value: Sendable>(
+        _ body: @escaping @Sendable (any LedgerView) -> Value
+    ) async throws(LedgerRefusal) -> Value {
+        let result: Result<Value, LedgerRefusal> = await withCheckedContinuation { continuation in
+            post(
+                .read { view in
+                    guard let view else {
+                        return continuation.resume(returning: .failure(.unavailable(reason: "the side is starting")))
+                    }
+                    continuation.resume(returning: .success(body(view)))
+                })
+        }
+        return try result.get()
+    }
+
+    package func diskCompleted(_ completion: DiskCompletion) { post(.disk(completion)) }
+
+    package func storeBecameDurable() { post(.storeDurable) }
+
+    package func storeFailed(_ error: StoreError) { post(.storeFailed(error)) }
+
+    /// Refuses what is queued and completes when nothing is in flight any more.
+    package func drain() async throws {
+        let promise = eventLoop.makePromise(of: Void.self)
+        post(.drain(promise))
+        try await promise.futureResult.get()
+    }
+
+    private func post(_ message: Message) {
+        let first = mailbox.withLock { messages in
+            messages.append(message)
+            return messages.count == 1
+        }
+        if first { eventLoop.execute { self.turn() } }
+    }
+
+    // MARK: On the event loop
+
+    /// Runs `body` with the ledger: for the end of service.
+    package func withCore<Value>(_ body: (ReplicatedLedger<Production>) throws -> Value) rethrows -> Value? {
+        eventLoop.preconditionInEventLoop()
+        return try loop.value.core.map(body)
+    }
+
+    private func turn() {
+        guard let core = loop.value.core else { return answerReadsWhileStarting() }
+        let messages = mailbox.withLock { messages in
+            let taken = messages
+            messages.removeAll(keepingCapacity: true)
+            return taken
+        }
+        for message in messages {
+            switch message {
+            case .request(let request): core.submit(request)
+            case .disk(let completion): core.diskCompleted(completion)
+            case .storeDurable: core.storeBecameDurable()
+            case .storeFailed(let error): core.storeFailed(error)
+            case .read(let body): body(core)
+            case .drain(let promise): loop.value.draining.append(promise)
+            }
+        }
+        if !loop.value.draining.isEmpty, core.drain() {
+            for promise in loop.value.draining { promise.succeed() }
+            loop.value.draining = []
+        }
+        core.endOfTurn()
+        scheduleWake(core.nextWakeMilliseconds)
+    }
+
+    private func answerReadsWhileStarting() {
+        let reads = mailbox.withLock { messages in
+            let reads = messages.filter { if case .read = $0 { true } else { false } }
+            messages.removeAll { if case .read = $0 { true } else { false } }
+            return reads
+        }
+        for case .read(let body) in reads { body(nil) }
+    }
+
+    private func scheduleWake(_ next: UInt64?) {
+        guard let next else { return }
+        if loop.value.wake != nil && loop.value.wakeMilliseconds <= next { return }
+        loop.value.wake?.cancel()
+        loop.value.wakeMilliseconds = next
+        let now = clock.elapsedMilliseconds()
+        let delay = TimeAmount.milliseconds(next > now ? Int64(clamping: next - now) : 0)
+        loop.value.wake = eventLoop.scheduleTask(in: delay) { [self] in
+            loop.value.wake = nil
+            loop.value.wakeMilliseconds = .max
+            turn()
+        }
+    }
+}
