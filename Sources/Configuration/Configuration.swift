@@ -50,6 +50,7 @@ final class ConfigurationDecoder {
     var routingClientNames: Set<String> = []
     var translationRouteNames: Set<String> = []
     var gatewayNames: Set<String> = []
+    var scriptNames: Set<String> = []
 
     init(_ value: Value, path: String, _ state: LoadState) {
         self.state = state

@@ -89,8 +89,8 @@ extension ConfigurationDecoder {
             guard let id = Int(parts[0]),
                 let index = routingClients.firstIndex(where: { $0.clientID.map { Int($0.number) } == id })
             else {
-                let ids = routingClients.compactMap { $0.clientID.map { "\($0)" } }
-                state.problems.reportUnknown("client id", parts[0], among: ids, at: entry.place)
+                state.problems.report(
+                    "customerMapping names client id \(parts[0]), which no routing client has", at: entry.place)
                 continue
             }
             if !seen.insert(id).inserted {

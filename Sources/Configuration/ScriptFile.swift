@@ -25,10 +25,6 @@ struct ScriptFile {
     let references: [ScriptReference]
 
     /// Nil when anything is wrong with it; everything that is wrong is then reported.
-    static func read(_ file: String, shown: String, _ state: LoadState) -> ScriptFile? {
-        YAMLFile.read(file, shown: shown, state.problems).flatMap { decode($0, state) }
-    }
-
     static func decode(_ root: Value, _ state: LoadState) -> ScriptFile? {
         let before = state.problems.errors.count
         let fields = Fields(root, "the script", at: root.place, state)

@@ -7,7 +7,9 @@ extension ConfigurationDecoder {
     func decodeScripts(callTypes: Set<String>) {
         var names: [ScriptName: Place] = [:]
         for file in scriptFiles() {
-            guard let read = ScriptFile.read(file, shown: file, state) else { continue }
+            guard let root = YAMLFile.read(file, shown: file, state.problems) else { continue }
+            for pair in root.pairs where pair.key.text == "script" { scriptNames.insert(pair.value.text) }
+            guard let read = ScriptFile.decode(root, state) else { continue }
             let script = read.script
             if let other = names[script.name] {
                 state.problems.report(
@@ -90,10 +92,7 @@ extension ConfigurationDecoder {
                 try FieldFault.check(text, field: "call type", limit: 32)
             }
             let scriptName = ScriptName(unchecked: script.value)
-            // When a script file was refused its name may be the missing one: that is then told by its own error.
-            if scripts[scriptName] == nil {
-                check(script, "script", among: scripts.keys.map(\.text))
-            }
+            check(script, "script", among: scriptNames)
             callTypes[name.value] = scriptName
         }
         return CallTypes(scripts: callTypes)

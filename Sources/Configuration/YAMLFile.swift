@@ -155,9 +155,12 @@ enum YAMLFile {
         return nil
     }
 
+    /// The operating system's own words where there are any.
     private static func reason(_ error: any Error) -> String {
-        if let error = error as? CocoaError, let underlying = error.userInfo[NSUnderlyingErrorKey] as? any Error {
-            return "\(underlying)"
+        if let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error,
+            (underlying as NSError).domain == NSPOSIXErrorDomain
+        {
+            return String(cString: strerror(Int32(truncatingIfNeeded: (underlying as NSError).code)))
         }
         return error.localizedDescription
     }
