@@ -199,14 +199,14 @@ package final class ContextStore: Sendable {
 
     /// At most `limit` rows with keys not before `from`, in key order, as they stand after the last batch taken.
     package func rows(_ table: Table, from: [UInt8] = [], limit: Int) throws(StoreError) -> [StoreRow] {
-        var merged = MergedRows()
-        // The view of LMDB begins while the generations stand still, so that both belong together.
         let tables = try openTables()
+        var merged: MergedRows?
+        // The view of LMDB begins while the generations stand still, so that both belong together.
         let transaction = try monitor.withLock { shared throws(StoreError) -> ReadTransaction in
-            for generation in shared.generations { merged.overlay(generation[table], from: from) }
+            merged = MergedRows(shared.generations, table: table, from: from, limit: limit)
             return try tables.beginRead()
         }
-        return try merged.rows(table, from: from, limit: limit, tables: tables, transaction: transaction)
+        return try merged?.rows(tables: tables, transaction: transaction) ?? []
     }
 
     // MARK: How it is doing

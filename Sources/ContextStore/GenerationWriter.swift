@@ -19,7 +19,7 @@ struct GenerationWriter {
                 }
             }
             try JourneyBounds(tables: tables, configuration: configuration).trim(
-                today: state.time.wall.day, added: generation[.journeys].count, in: &transaction)
+                today: state.time.wall.day, added: generation[.journeys].keys.count, in: &transaction)
             try apply(.meta, key: MetaRows.stateKey, value: MetaRows.state(state), in: &transaction)
             try transaction.commit()
         } catch {

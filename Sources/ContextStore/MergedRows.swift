@@ -4,24 +4,78 @@ internal import Ledger
 
 /// Rows as they stand: what waits in memory over what LMDB holds.
 struct MergedRows {
-    /// Waiting changes of keys not before the first wanted, newest of each key; nil removes.
-    private(set) var changes: [[UInt8]: [UInt8]?] = [:]
+    private struct Bound {
+        let key: [UInt8]
+        let order: KeyOrder
 
-    /// Takes a generation's changes; newer generations come later.
-    mutating func overlay(_ rows: [[UInt8]: [UInt8]?], from: [UInt8]) {
-        if changes.isEmpty && from.isEmpty {
-            changes = rows
+        init(_ key: [UInt8]) {
+            self.key = key
+            order = KeyOrder(key)
+        }
+    }
+
+    private let table: Table
+    private let from: [UInt8]
+    private let limit: Int
+    /// Waiting changes in key order, newest of each key, as far as they can be among the result; nil removes.
+    private let waiting: [(key: [UInt8], value: [UInt8]?)]
+
+    /// Takes from the generations, oldest first, what can be among the first `limit` rows from `from` on.
+    init(_ generations: [Generation], table: Table, from: [UInt8], limit: Int) {
+        self.table = table
+        self.from = from
+        self.limit = limit
+        guard limit > 0, generations.contains(where: { !$0[table].keys.isEmpty }) else {
+            waiting = []
             return
         }
-        for (key, value) in rows where !Bytes.precedes(key, from) { changes.updateValue(value, forKey: key) }
+        let from = Bound(from)
+        let last = Self.last(generations, table: table, from: from, limit: limit)
+        var newest: [[UInt8]: [UInt8]?] = [:]
+        for generation in generations {
+            let changes = generation[table]
+            for index in changes.orders.indices where Self.isWithin(changes, index, from, last) {
+                let key = changes.keys[index]
+                if let value = changes.values[key] { newest.updateValue(value, forKey: key) }
+            }
+        }
+        waiting = newest.map { (key: $0.key, value: $0.value) }.sorted { Bytes.precedes($0.key, $1.key) }
+    }
+
+    /// The `limit`-th key from `from` on that a change puts, or one after it: no later one can be among the result.
+    /// Nil: all can.
+    private static func last(_ generations: [Generation], table: Table, from: Bound, limit: Int) -> Bound? {
+        var last: Bound?
+        var smallest: [[UInt8]] = []
+        for (age, generation) in generations.enumerated() {
+            let newer = generations[(age + 1)...]
+            let changes = generation[table]
+            for index in changes.orders.indices where isWithin(changes, index, from, last) {
+                let key = changes.keys[index]
+                guard case .some(.some) = changes.values[key],
+                    !newer.contains(where: { $0.lookUp(table, key: key) != nil })
+                else { continue }
+                smallest.append(key)
+                if smallest.count - limit >= limit {
+                    smallest.sort(by: Bytes.precedes)
+                    smallest.removeLast(smallest.count - limit)
+                    last = smallest.last.map(Bound.init)
+                }
+            }
+        }
+        return last
+    }
+
+    private static func isWithin(_ changes: Generation.Changes, _ index: Int, _ from: Bound, _ last: Bound?) -> Bool {
+        let order = changes.orders[index]
+        if order < from.order || order == from.order && Bytes.precedes(changes.keys[index], from.key) { return false }
+        guard let last else { return true }
+        return order < last.order || order == last.order && !Bytes.precedes(last.key, changes.keys[index])
     }
 
     /// The first `limit` rows from `from` on, in key order.
-    func rows(
-        _ table: Table, from: [UInt8], limit: Int, tables: StoreTables, transaction: borrowing ReadTransaction
-    ) throws(StoreError) -> [StoreRow] {
+    func rows(tables: StoreTables, transaction: borrowing ReadTransaction) throws(StoreError) -> [StoreRow] {
         guard limit > 0 else { return [] }
-        let waiting = ordered(limit: limit)
         var next = 0
         var result: [StoreRow] = []
         try tables.scan(table, from: from, in: transaction) { key, value throws(StoreError) in
@@ -42,30 +96,6 @@ struct MergedRows {
             next += 1
         }
         return result.count > limit ? Array(result.prefix(limit)) : result
-    }
-
-    /// The changes in key order, up to the `limit`-th that puts a row: no later key can be among the result.
-    private func ordered(limit: Int) -> [(key: [UInt8], value: [UInt8]?)] {
-        var last: [UInt8]?
-        if changes.count > 4 * limit {
-            var smallest: [[UInt8]] = []
-            smallest.reserveCapacity(2 * limit)
-            for (key, value) in changes where value != nil {
-                if let last, Bytes.precedes(last, key) { continue }
-                smallest.append(key)
-                if smallest.count >= 2 * limit {
-                    smallest.sort(by: Bytes.precedes)
-                    smallest.removeLast(smallest.count - limit)
-                    last = smallest.last
-                }
-            }
-        }
-        var wanted: [(key: [UInt8], value: [UInt8]?)] = []
-        for (key, value) in changes {
-            if let last, Bytes.precedes(last, key) { continue }
-            wanted.append((key, value))
-        }
-        return wanted.sorted { Bytes.precedes($0.key, $1.key) }
     }
 }
 

@@ -29,7 +29,8 @@ package final class StoreReader: Sendable {
 
     /// At most `limit` rows with keys not before `from`, in key order.
     package func rows(_ table: Table, from: [UInt8] = [], limit: Int) throws(StoreError) -> [StoreRow] {
-        try MergedRows().rows(table, from: from, limit: limit, tables: tables, transaction: try tables.beginRead())
+        try MergedRows([], table: table, from: from, limit: limit)
+            .rows(tables: tables, transaction: try tables.beginRead())
     }
 
     /// Hands over every row of a table in key order. The row decoder's fault becomes the row's.
