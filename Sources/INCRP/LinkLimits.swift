@@ -65,7 +65,8 @@ extension CallContext {
                 guard elements.count <= ECCDeclaration.mostElements else {
                     throw FieldFault(
                         field: "ecc \(name)",
-                        fault: .outOfRange("has \(elements.count) elements; the limit is \(ECCDeclaration.mostElements)"))
+                        fault: .outOfRange(
+                            "has \(elements.count) elements; the limit is \(ECCDeclaration.mostElements)"))
                 }
                 for element in elements { try take(element, "ecc \(name)") }
             }

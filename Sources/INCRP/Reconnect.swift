@@ -46,7 +46,8 @@ package struct PendingEnds: Sendable {
 
     package mutating func noteSent(_ dialog: DialogID, _ end: AskEnd, at now: LinkTime) {
         if let first = sent.first, sent.count >= capacity || isForgotten(first, at: now) {
-            sent.removeFirst(sent.count >= capacity ? sent.count / 2 : sent.firstIndex { !isForgotten($0, at: now) } ?? sent.count)
+            sent.removeFirst(
+                sent.count >= capacity ? sent.count / 2 : sent.firstIndex { !isForgotten($0, at: now) } ?? sent.count)
         }
         sent.append(Timed(entry: Entry(dialog: dialog, end: end), at: now))
     }

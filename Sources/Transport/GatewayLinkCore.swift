@@ -42,6 +42,7 @@ final class GatewayLinkCore: LinkReceiver {
     func start() {
         guard !isStarted, !isStopped else { return }
         isStarted = true
+        counters.reason = "the link is opening"
         connect()
     }
 
@@ -91,7 +92,8 @@ final class GatewayLinkCore: LinkReceiver {
 
     private func keep(_ dialog: DialogID, _ end: AskEnd) {
         if !ends.keep(dialog, end, at: LinkHandler.now()) {
-            logger.warning("an end of dialog was dropped: too many wait for the link", metadata: ["dialog": "\(dialog)"])
+            logger.warning(
+                "an end of dialog was dropped: too many wait for the link", metadata: ["dialog": "\(dialog)"])
         }
     }
 
@@ -137,7 +139,7 @@ final class GatewayLinkCore: LinkReceiver {
         guard !isStopped, self.link == nil else { return link.close() }
         self.link = link
         session = INCRPClientSession(settings: settings.session, at: LinkHandler.now())
-        counters.reason = "the link is opening"
+        // The reason of the last link's end stays until this one is open.
         let first = session?.start(lastSession: lastSession) ?? []
         perform(first)
     }
@@ -184,7 +186,8 @@ final class GatewayLinkCore: LinkReceiver {
         case .refused(let misuse):
             refused[misuse.kind, default: 0] += 1
             logger.warning(
-                "a message from the server was refused: \(misuse.kind.rawValue)", metadata: ["dialog": "\(misuse.id.dialog)"])
+                "a message from the server was refused: \(misuse.kind.rawValue)",
+                metadata: ["dialog": "\(misuse.id.dialog)"])
         case .keepEnd(let dialog, let end): keep(dialog, end)
         case .close(let closure): closed(closure)
         }

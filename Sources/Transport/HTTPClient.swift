@@ -144,7 +144,8 @@ package actor HTTPClient {
             .connect(host: host, port: port).get()
         let exchange = try await channel.eventLoop.submit {
             NIOLoopBound(
-                try channel.pipeline.syncOperations.handler(type: HTTPExchangeHandler.self), eventLoop: channel.eventLoop)
+                try channel.pipeline.syncOperations.handler(type: HTTPExchangeHandler.self),
+                eventLoop: channel.eventLoop)
         }.get()
         let made = Connection(channel: channel, exchange: exchange)
         connection = made

@@ -82,17 +82,6 @@ final class INCRPServerCore {
     func refused(_ kind: INCRPMisuse.Kind) { counters.messagesRefused[kind, default: 0] += 1 }
 }
 
-extension INCRPRegistry {
-    fileprivate mutating func admit(
-        _ open: INCRPOpen, directory: any INCRPClientDirectory
-    ) throws(INCRPOpenRefusal) -> Admission {
-        func opened(_ directory: some INCRPClientDirectory) throws(INCRPOpenRefusal) -> Admission {
-            try admit(open, directory: directory)
-        }
-        return try opened(directory)
-    }
-}
-
 /// One connection at the server: the shell of ``INCRPServerSession``.
 final class INCRPServerConnection: LinkReceiver {
     private let server: INCRPServerCore
@@ -163,7 +152,9 @@ final class INCRPServerConnection: LinkReceiver {
         case .send(let frame): link?.send(frame)
         case .admit(let open): admit(open)
         case .opened(let peer, let session):
-            logger.info("link open from \(peer.instance) side \(peer.side.rawValue), INCRP \(peer.version)", metadata: ["session": "\(session)"])
+            logger.info(
+                "link open from \(peer.instance) side \(peer.side.rawValue), INCRP \(peer.version)",
+                metadata: ["session": "\(session)"])
         case .ask(let ask): hand(ask)
         case .end(let dialog, let end): hand(dialog, end)
         case .answered(let id, let callKey, let isLate):
@@ -175,7 +166,9 @@ final class INCRPServerConnection: LinkReceiver {
             if isLate { tellLate(id, callKey) }
         case .refused(let misuse):
             server.refused(misuse.kind)
-            logger.warning("a message from the client was refused: \(misuse.kind.rawValue)", metadata: ["dialog": "\(misuse.id.dialog)"])
+            logger.warning(
+                "a message from the client was refused: \(misuse.kind.rawValue)",
+                metadata: ["dialog": "\(misuse.id.dialog)"])
         case .arraysLeftOut(let id):
             logger.notice(
                 "the link's version has no modified arrays: ECC arrays are left out of its answers",

@@ -3,7 +3,8 @@ package import INCRP
 internal import SwiftProtobuf
 
 extension INCRPWire {
-    /// Reads one envelope. Whatever the bytes are, the outcome is a frame whose every field keeps its limit, or a fault.
+    /// Reads one envelope. Whatever the bytes are, the outcome is a frame whose every field keeps its limit, or a
+    /// fault.
     package static func decode(_ bytes: [UInt8]) throws(WireFault) -> INCRPFrame {
         guard bytes.count <= INCRPLimits.frameBytes else {
             throw .oversized(bytes: bytes.count, limit: INCRPLimits.frameBytes)
@@ -33,7 +34,8 @@ extension INCRPWire {
         case .routeRequest(let wire):
             return .ask(try message(.ask, number, wire.id) { id throws(FieldFault) in try RouteAsk(wire, id: id) })
         case .routeResponse(let wire):
-            return .reply(try message(.reply, number, wire.id) { id throws(FieldFault) in try RouteReply(wire, id: id) })
+            return .reply(
+                try message(.reply, number, wire.id) { id throws(FieldFault) in try RouteReply(wire, id: id) })
         case .routeFailure(let wire):
             return .failure(
                 try message(.failure, number, wire.id) { id throws(FieldFault) in try RouteFailure(wire, id: id) })
@@ -128,7 +130,8 @@ extension RouteAsk {
         self.init(
             id: id,
             callKey: CallKey(
-                origin: InstanceName(unchecked: wire.callKey.origin), day: wire.callKey.day, number: wire.callKey.number),
+                origin: InstanceName(unchecked: wire.callKey.origin), day: wire.callKey.day, number: wire.callKey.number
+            ),
             callKeySequence: wire.callKey.sequence, callID: CallID(unchecked: wire.callID),
             dialedNumber: wire.dialedNumber,
             customer: wire.hasCustomer ? CustomerName(unchecked: wire.customer) : nil,

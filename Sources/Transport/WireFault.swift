@@ -26,6 +26,10 @@ package enum WireFault: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// The reason to close the link with.
     var closure: INCRPClosure {
-        if case .oversized = self { INCRPClosure(.oversizedFrame, description) } else { INCRPClosure(.malformedFrame, description) }
+        if case .oversized = self {
+            INCRPClosure(.oversizedFrame, description)
+        } else {
+            INCRPClosure(.malformedFrame, description)
+        }
     }
 }

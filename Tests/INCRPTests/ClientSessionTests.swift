@@ -9,7 +9,8 @@ struct ClientSessionTests {
         var session: INCRPClientSession
         var number: UInt64 = 0
 
-        init(_ settings: INCRPClientSession.Settings = Sample.client, confirmed: INCRPOpenConfirmed? = Sample.confirmed) {
+        init(_ settings: INCRPClientSession.Settings = Sample.client, confirmed: INCRPOpenConfirmed? = Sample.confirmed)
+        {
             session = INCRPClientSession(settings: settings, at: Sample.start)
             _ = session.start()
             if let confirmed { _ = receive(.openConfirmed(confirmed)) }
@@ -72,7 +73,9 @@ struct ClientSessionTests {
 
     static func events(_ link: inout Link) -> [(String, INCRPClientSession.Event)] {
         let number = link.number + 1
-        func frame(_ body: INCRPFrame.Body) -> INCRPClientSession.Event { .received(INCRPFrame(number: number, body: body)) }
+        func frame(_ body: INCRPFrame.Body) -> INCRPClientSession.Event {
+            .received(INCRPFrame(number: number, body: body))
+        }
         func faulty(_ kind: FaultyMessage.Kind) -> INCRPClientSession.Event {
             .receivedFaulty(FaultyMessage(number: number, kind: kind, id: Sample.askID(9), reason: "limit"))
         }
@@ -208,7 +211,9 @@ struct ClientSessionTests {
         }
         var late: [UInt64] = []
         while link.session.inFlightCount > 0, let next = link.session.nextDeadline {
-            for case .resolve(let id, _, _) in link.session.handle(.timer, at: next) { late.append(id.dialog.sequence.number) }
+            for case .resolve(let id, _, _) in link.session.handle(.timer, at: next) {
+                late.append(id.dialog.sequence.number)
+            }
         }
         #expect(late.count == 5 && Set(late.prefix(2)) == [2, 5] && Array(late.dropFirst(2)) == [4, 3, 1])
     }

@@ -77,7 +77,10 @@ struct PendingEndsTests {
     @Test("they are kept in order, 60 s long and no longer")
     func kept() {
         var ends = PendingEnds()
-        let kept = [ends.keep(dialog(1), .abandoned, at: Sample.start), ends.keep(dialog(2), .default, at: Sample.start.later(1_000))]
+        let kept = [
+            ends.keep(dialog(1), .abandoned, at: Sample.start),
+            ends.keep(dialog(2), .default, at: Sample.start.later(1_000)),
+        ]
         #expect(kept == [true, true])
         let taken = ends.take(at: Sample.start.later(60_000)).map(\.dialog)
         #expect(taken == [dialog(2)])

@@ -30,7 +30,8 @@ enum Sample {
             dialedNumber: "8005551234", deadlineMilliseconds: deadline, context: context)
     }
 
-    static func reply(_ dialog: UInt64, reservation: UInt64? = nil, context: CallContext = CallContext()) -> RouteReply {
+    static func reply(_ dialog: UInt64, reservation: UInt64? = nil, context: CallContext = CallContext()) -> RouteReply
+    {
         RouteReply(
             id: askID(dialog), label: Label(unchecked: "9001", type: .normal),
             arrival: reservation.map {
@@ -43,7 +44,9 @@ enum Sample {
             }, context: context)
     }
 
-    static func failure(_ dialog: UInt64) -> RouteFailure { RouteFailure(id: askID(dialog), code: .noLabel, reason: "none") }
+    static func failure(_ dialog: UInt64) -> RouteFailure {
+        RouteFailure(id: askID(dialog), code: .noLabel, reason: "none")
+    }
 
     static func arrays(_ text: String) -> CallContext {
         var context = CallContext()

@@ -10,7 +10,9 @@ struct ServerSessionTests {
 
         enum State: CaseIterable { case waiting, admitting, open, closed }
 
-        init(_ state: State = .open, settings: INCRPServerSession.Settings = Sample.server, open: INCRPOpen = Sample.open) {
+        init(
+            _ state: State = .open, settings: INCRPServerSession.Settings = Sample.server, open: INCRPOpen = Sample.open
+        ) {
             session = INCRPServerSession(settings: settings, at: Sample.start)
             if state == .waiting { return }
             if state == .closed {
@@ -56,7 +58,9 @@ struct ServerSessionTests {
     }
 
     static func events(_ number: UInt64) -> [(String, INCRPServerSession.Event)] {
-        func frame(_ body: INCRPFrame.Body) -> INCRPServerSession.Event { .received(INCRPFrame(number: number, body: body)) }
+        func frame(_ body: INCRPFrame.Body) -> INCRPServerSession.Event {
+            .received(INCRPFrame(number: number, body: body))
+        }
         func faulty(_ kind: FaultyMessage.Kind) -> INCRPServerSession.Event {
             .receivedFaulty(FaultyMessage(number: number, kind: kind, id: Sample.askID(9), reason: "limit"))
         }
@@ -82,7 +86,9 @@ struct ServerSessionTests {
 
     /// Outcomes of waiting, admitting, open, closed for each event.
     static let table: [String: [Outcome]] = {
-        func everywhere(_ code: INCRPClosure.Code) -> [Outcome] { [.closes(code), .closes(code), .closes(code), .nothing] }
+        func everywhere(_ code: INCRPClosure.Code) -> [Outcome] {
+            [.closes(code), .closes(code), .closes(code), .nothing]
+        }
         func opened(_ outcome: Outcome) -> [Outcome] {
             [.closes(.unexpectedFrame), .closes(.unexpectedFrame), outcome, .nothing]
         }
@@ -240,7 +246,9 @@ struct ServerSessionTests {
         let actions = link.session.handle(.receivedFaulty(message), at: Sample.start)
         let failure = RouteFailure(id: Sample.askID(4), code: .limit, reason: message.reason)
         #expect(
-            actions == [.refused(INCRPMisuse(.limit, Sample.askID(4))), .send(INCRPFrame(number: 2, body: .failure(failure)))])
+            actions == [
+                .refused(INCRPMisuse(.limit, Sample.askID(4))), .send(INCRPFrame(number: 2, body: .failure(failure))),
+            ])
         #expect(link.session.isOpen)
     }
 
