@@ -54,7 +54,8 @@ package final class CallRouter: Sendable {
         }
     }
 
-    /// The label for a call that an agent transfers with the post-route flag; as a route request of the peripheral's PG.
+    /// The label for a call that an agent transfers with the post-route flag, as a route request of the peripheral's
+    /// PG.
     package func transfer(_ request: TransferRequest) async throws(RouteRefusal) -> RouteAnswer {
         try await counted { () async throws(RouteRefusal) in
             try await self.take(try Admission.transfer(request, self.wiring, self.clock))

@@ -68,14 +68,14 @@ package final class INCRPNIC: RouteAskHandler {
         return try await router.take(admission) { [asks] dialog in asks.opened(dialog, for: name) }
     }
 
-    /// What the client made of the answer. Default and abandoned mean that the call will not arrive: what waits for it
-    /// is released.
+    /// What the client made of the answer. Default and abandoned mean that the call will not arrive: what waits for
+    /// it is released.
     package func end(_ dialog: DialogID, as end: AskEnd, from peer: INCRPPeer) async {
         let name = ServedAsks.Name(clientID: peer.clientID, dialog: dialog)
         await asks.recover { await self.openDialogs() }
         let served = asks.ended(name, as: end)
         for (index, own) in served.enumerated() {
-            // Several nodes of one dialog may have asked, one after the other failed: the last one is the one that counts.
+            // Several nodes of one dialog may have asked, one after the other failed: the last one counts.
             let handedOver = end == .handedOver && index == served.count - 1
             if handedOver { router.close(own, .handedOver) } else { await release(own, name, end) }
         }
