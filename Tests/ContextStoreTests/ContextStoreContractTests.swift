@@ -26,6 +26,10 @@ struct ContextStoreContractTests {
         try contract.lagIsCountedAndRefusesReservations()
     }
 
+    @Test("a reader misses nothing while the store's thread writes") func concurrent() throws {
+        try contract.readersMissNothing()
+    }
+
     @Test("a batch that changes nothing moves the position") func position() throws {
         try contract.positionWithoutChangesIsKept()
     }

@@ -234,26 +234,6 @@ struct ContextStoreTests {
         #expect(store.lag == .zero)
     }
 
-    @Test("a reader in another process reads beside the running side")
-    func otherProcess() throws {
-        var model = Model()
-        let store = try open()
-        defer { store.close() }
-        store.start(onDurable: { _ in }, onFailure: { _ in })
-        store.take(model.batch([put(.contexts, 1, "one")]))
-        try store.flush()
-        // LMDB's own tool is another program; where it is not installed nothing is shown here.
-        guard access("/usr/bin/mdb_stat", X_OK) == 0 else { return }
-        let pipe = try #require(popen("/usr/bin/mdb_stat -s contexts '\(directory.store)' 2>&1", "r"))
-        var output: [UInt8] = []
-        while case let byte = fgetc(pipe), byte != EOF { output.append(UInt8(truncatingIfNeeded: byte)) }
-        #expect(pclose(pipe) == 0)
-        #expect(String(decoding: output, as: UTF8.self).contains("Entries: 1"))
-        store.take(model.batch([put(.contexts, 2, "two")]))
-        try store.flush()
-        #expect(store.durable == model.state)
-    }
-
     @Test("100,000 rows are handed over in well under a second")
     func restoreSpeed() throws {
         var model = Model()

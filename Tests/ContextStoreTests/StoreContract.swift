@@ -132,6 +132,30 @@ struct StoreContract<Store: StoreUnderTest> {
         #expect(store.pressure == .none)
     }
 
+    /// While the store's thread writes all the time, whoever reads finds each row as it was taken last.
+    func readersMissNothing() throws {
+        var configuration = patient
+        configuration.windowMilliseconds = 1
+        configuration.windowBytes = 4_000
+        let store = try started(configuration)
+        defer { store.close() }
+        var model = Model()
+        var random = Random(state: 11)
+        for round in 0..<1_500 {
+            let number = Int.random(in: 0..<300, using: &random)
+            store.take(model.batch([put(.dialogs, number, "value \(round)"), remove(.dialogs, (number + 7) % 300)]))
+            let asked = key(Int.random(in: 0..<300, using: &random))
+            let found = try store.value(.dialogs, key: asked)
+            #expect(found == model.rows[.dialogs]?[asked])
+            if round % 50 == 0 {
+                #expect(
+                    try store.rows(.dialogs, from: asked, limit: 20) == model.sorted(.dialogs, from: asked, limit: 20))
+            }
+        }
+        try store.flush()
+        #expect(store.transactions > 3 && store.durable == model.state)
+    }
+
     func positionWithoutChangesIsKept() throws {
         var model = Model()
         do {
