@@ -127,7 +127,10 @@ struct DialogRun {
             return .failed(reason: error.description)
         }
         // A handoff that was made before a restart is durable: there is nothing to ask again.
-        if let handoff, handoff.node == node { return try validated(handoff, gateway) }
+        if let handoff, handoff.node == node {
+            dialog.askedBefore(gateway.gateway)
+            return try validated(handoff, gateway)
+        }
         let asking = AskDialog(dialog: opened.dialog, node: node, gateway: gateway.gateway)
         // Closed meanwhile: it aged, or its caller hung up.
         guard case .dialogAsked = try await router.submit(.askDialog(asking), admission.deadline).outcome else {

@@ -40,7 +40,7 @@ final class RunningDialogs: Sendable {
         let asked = dialog.askedGateways
         state.withLock { state in
             state.running[id] = nil
-            if !asked.isEmpty && state.asked.updateValue(asked, forKey: id) == nil { Self.remember(id, &state) }
+            if state.asked.updateValue(asked, forKey: id) == nil { Self.remember(id, &state) }
         }
     }
 
@@ -88,6 +88,11 @@ final class RunningDialog: Sendable {
             state.onAbandon = onAbandon
             return true
         }
+    }
+
+    /// The gateway was asked before a restart; its server waits to hear how the dialog ends.
+    func askedBefore(_ gateway: GatewayName) {
+        state.withLock { if !$0.asked.contains(gateway) { $0.asked.append(gateway) } }
     }
 
     func asked() { state.withLock { $0.onAbandon = nil } }

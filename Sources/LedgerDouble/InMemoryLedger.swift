@@ -12,7 +12,7 @@ package final class InMemoryLedger: LedgerService {
         var core: InMemoryCore
         var refusal: (@Sendable (Record) -> LedgerRefusal?)?
         var withheld: [@Sendable () -> Void]?
-        var records: [Record] = []
+        var submissions: [(record: Record, deadlineMilliseconds: UInt32)] = []
     }
 
     private let state: Mutex<State>
@@ -30,7 +30,7 @@ package final class InMemoryLedger: LedgerService {
     ) {
         let send = state.withLock { state -> (@Sendable () -> Void)? in
             if let refusal = state.refusal?(record) { return { reply(.failure(refusal)) } }
-            state.records.append(record)
+            state.submissions.append((record, deadlineMilliseconds))
             let answer = state.core.commit(record)
             guard state.withheld != nil else { return { reply(.success(answer)) } }
             state.withheld?.append { reply(.success(answer)) }
@@ -68,7 +68,10 @@ package final class InMemoryLedger: LedgerService {
     }
 
     /// The records committed so far, without the configuration and clock records of this double itself.
-    package var records: [Record] { state.withLock { $0.records } }
+    package var records: [Record] { state.withLock { $0.submissions.map(\.record) } }
+
+    /// The deadlines that they were submitted with.
+    package var deadlinesMilliseconds: [UInt32] { state.withLock { $0.submissions.map(\.deadlineMilliseconds) } }
 
     /// Committed state as it stands.
     package var view: any LedgerView { state.withLock { $0.core } }

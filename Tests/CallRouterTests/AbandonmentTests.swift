@@ -68,6 +68,18 @@ struct AbandonmentTests {
         #expect(again?.description.contains("is closed: abandoned") == true)
     }
 
+    @Test("a server that was not asked is not told")
+    func notAsked() async throws {
+        let link = ScriptedLink(label: "95551111")
+        let bank = try bank(link: link)
+        let own = try await bank.router.route(.forwarded("call-1", client: "bank-pg", to: "7900"))
+        let forwarded = try await bank.router.route(.forwarded("call-2"))
+        _ = try await bank.router.abandon(own.dialog)
+        _ = try await bank.router.abandon(forwarded.dialog)
+        await link.ends.first(2)
+        #expect(Set(link.ends.all.map(\.dialog)) == [forwarded.dialog])
+    }
+
     @Test("an unknown dialog is refused")
     func unknown() async throws {
         let bank = try bank(link: nil)

@@ -195,6 +195,17 @@ struct INCRPNICTests {
         #expect(await server.nic.answer(ask(), from: try peer(5, "bank")).code == .busy)
     }
 
+    @Test("the NIC's answer is due slightly before the ask's deadline, and before its own timeout threshold")
+    func deadline() async throws {
+        var ask = ask()
+        for (deadline, due) in [(1000, 950), (3000, 1450), (40, 30)] as [(UInt32, UInt32)] {
+            let server = try insurance()
+            ask.deadlineMilliseconds = deadline
+            _ = await server.nic.answer(ask, from: try peer(5, "bank"))
+            #expect(server.ledger.deadlinesMilliseconds.first == due)
+        }
+    }
+
     @Test("both directions between two instances: each is client and server")
     func bothDirections() async throws {
         let bankServer = try bank(link: nil)

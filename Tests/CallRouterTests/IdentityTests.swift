@@ -121,6 +121,8 @@ struct IdentityTests {
         #expect(answer.repeated)
         #expect(link.asks.all.isEmpty)
         #expect(bank.dialog(answer.dialog)?.closeReason == .handedOver)
+        await link.ends.first(1)
+        #expect(link.ends.all == [ScriptedLink.End(dialog: answer.dialog, end: .handedOver)])
     }
 
     @Test("a restart between reservation and answer: the same entry again")
