@@ -86,7 +86,8 @@ final class ConfigurationDecoder {
             dataDirectory: absolute(dataDirectory.value), http: http, limits: limits, peripherals: peripherals,
             translationRoutes: translationRoutes, routingClients: routingClients,
             customers: customers.sorted().map { CustomerName(unchecked: $0) }, dialedNumbers: dialedNumbers,
-            callTypes: callTypes, scripts: scripts, gateways: gateways, incrpNIC: incrpNIC, dialogs: dialogs, store: store,
+            callTypes: callTypes, scripts: scripts, gateways: gateways, incrpNIC: incrpNIC, dialogs: dialogs,
+            store: store,
             log: log, deadlines: deadlines, warnings: warnings)
     }
 
@@ -154,7 +155,8 @@ final class ConfigurationDecoder {
             if !one.has("maximumLength") { one.missing("maximumLength") }
             let length = one.optionalInteger("maximumLength", 1...eccLengthLimit)
             let elements = one.optionalInteger("elements", 1...ECCDeclaration.mostElements)
-            let sensitivity = one.choice("sensitivity", [("none", Sensitivity.none), ("personal", .personal), ("payment", .payment)])
+            let sensitivity = one.choice(
+                "sensitivity", [("none", Sensitivity.none), ("personal", .personal), ("payment", .payment)])
             one.finish()
             guard let name, let length else { continue }
             if isPlainField(name.value) {

@@ -169,7 +169,8 @@ extension Fields {
         }
         guard let number = Int(value.text), range.contains(number) else {
             report(
-                "\(key) in \(what) is \(value.text); it may be \(range.lowerBound) to \(range.upperBound)", at: value.place)
+                "\(key) in \(what) is \(value.text); it may be \(range.lowerBound) to \(range.upperBound)",
+                at: value.place)
             return nil
         }
         return Located(number, at: value.place)
@@ -198,7 +199,8 @@ extension Fields {
         if let match = choices.first(where: { $0.0 == text.value }) { return match.1 }
         let names = choices.map(\.0)
         let nearest = NearestName.of(text.value, among: names).map { "; the nearest is \($0)" } ?? ""
-        report("\(key) in \(what) is \(text.value); it may be \(names.joined(separator: ", "))\(nearest)", at: text.place)
+        report(
+            "\(key) in \(what) is \(text.value); it may be \(names.joined(separator: ", "))\(nearest)", at: text.place)
         return nil
     }
 
@@ -209,13 +211,16 @@ extension Fields {
         let units = ["": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30]
         let unit = text.value.dropFirst(digits.count).drop { $0 == " " }
         guard let number = Int(digits), let scale = units[String(unit)] else {
-            report("\(key) in \(what) is \(text.value); it must be a number of bytes, or of KiB, MiB or GiB", at: text.place)
+            report(
+                "\(key) in \(what) is \(text.value); it must be a number of bytes, or of KiB, MiB or GiB",
+                at: text.place)
             return fallback
         }
         let (bytes, overflow) = number.multipliedReportingOverflow(by: scale)
         guard !overflow && range.contains(bytes) else {
             report(
-                "\(key) in \(what) is \(text.value); it may be \(range.lowerBound) to \(range.upperBound) bytes", at: text.place)
+                "\(key) in \(what) is \(text.value); it may be \(range.lowerBound) to \(range.upperBound) bytes",
+                at: text.place)
             return fallback
         }
         return bytes

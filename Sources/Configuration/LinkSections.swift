@@ -29,7 +29,8 @@ extension ConfigurationDecoder {
             warnings.append("\(section) listens on \(host.value) in clear text: call contexts can be read on the way")
         } else {
             state.problems.report(
-                "host in \(section) is \(host.value), which is not loopback; without TLS that needs allowClearText: true",
+                "host in \(section) is \(host.value), which is not loopback; without TLS that needs"
+                    + " allowClearText: true",
                 at: host.place)
         }
     }
@@ -57,8 +58,8 @@ extension ConfigurationDecoder {
             consecutiveTimeoutLimit: UInt32(fields.integer("consecutiveTimeoutLimit", 1...10_000, default: 10)))
         if settings.lateThresholdMilliseconds > settings.timeoutThresholdMilliseconds {
             fields.report(
-                "lateThresholdMilliseconds in incrpNIC is \(settings.lateThresholdMilliseconds), above the timeout threshold of"
-                    + " \(settings.timeoutThresholdMilliseconds)", at: fields.keyPlace("lateThresholdMilliseconds"))
+                "lateThresholdMilliseconds in incrpNIC is \(settings.lateThresholdMilliseconds), above the timeout"
+                    + " threshold of \(settings.timeoutThresholdMilliseconds)", at: fields.keyPlace("lateThresholdMilliseconds"))
         }
         customerMapping = fields.texts("customerMapping")
         fields.finish()
@@ -76,7 +77,8 @@ extension ConfigurationDecoder {
         var seen: Set<Int> = []
         var fallback: CustomerName?
         for entry in customerMapping {
-            let parts = entry.value.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let parts = entry.value.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(
+                String.init)
             check(Located(parts[parts.count - 1], at: entry.place), "customer", among: customers)
             let customer = CustomerName(unchecked: parts[parts.count - 1])
             guard parts.count == 2 else {

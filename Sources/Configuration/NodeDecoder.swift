@@ -51,7 +51,9 @@ struct NodeDecoder {
         if let subject { refer(to: subject.value, at: subject.place) }
         var cases: [SwitchNode.Case] = []
         for value in fields.list("cases", required: true) {
-            if let one = decodeCase(Fields(value, "a case of node \(name)", at: value.place, fields.state), subject?.value) {
+            if let one = decodeCase(
+                Fields(value, "a case of node \(name)", at: value.place, fields.state), subject?.value)
+            {
                 cases.append(one)
             }
         }
@@ -61,12 +63,15 @@ struct NodeDecoder {
     }
 
     private mutating func decodeCase(_ one: Fields, _ subject: Subject?) -> SwitchNode.Case? {
-        let kinds = ["equals", "prefix", "in", "pattern", "from"].filter { one.has($0) || ($0 == "from" && one.has("to")) }
+        let kinds = ["equals", "prefix", "in", "pattern", "from"].filter {
+            one.has($0) || ($0 == "from" && one.has("to"))
+        }
         let match = decodeMatch(one, subject)
         let then = one.name("then", NodeName.self)
         one.finish()
         if kinds.count != 1 {
-            one.report("a case of node \(name) needs one of equals, prefix, in, pattern, or from and to, not \(kinds.count)")
+            one.report(
+                "a case of node \(name) needs one of equals, prefix, in, pattern, or from and to, not \(kinds.count)")
         }
         guard kinds.count == 1, let match, let then else { return nil }
         return SwitchNode.Case(match, then: then.value)
@@ -139,7 +144,8 @@ struct NodeDecoder {
             if let day = Weekday(name: text.value) {
                 days.insert(day)
             } else {
-                one.state.problems.reportUnknown("day", text.value, among: Weekday.allCases.map(\.description), at: text.place)
+                one.state.problems.reportUnknown(
+                    "day", text.value, among: Weekday.allCases.map(\.description), at: text.place)
             }
         }
         let from = one.text("from").flatMap { minute($0, "from", one) }
@@ -158,7 +164,9 @@ struct NodeDecoder {
     /// `HH:MM`, up to 24:00 for an end.
     private func minute(_ text: Located<String>, _ key: String, _ one: Fields) -> Int? {
         let bytes = Array(text.value.utf8)
-        let digits = bytes.enumerated().allSatisfy { $0.offset == 2 ? $0.element == 58 : (48...57).contains($0.element) }
+        let digits = bytes.enumerated().allSatisfy {
+            $0.offset == 2 ? $0.element == 58 : (48...57).contains($0.element)
+        }
         if bytes.count == 5, digits {
             let hour = Int(bytes[0] - 48) * 10 + Int(bytes[1] - 48)
             let minute = Int(bytes[3] - 48) * 10 + Int(bytes[4] - 48)
@@ -191,11 +199,13 @@ struct NodeDecoder {
         let parts = value.text.split(separator: ".", omittingEmptySubsequences: false)
         let decimals = parts.count == 2 ? parts[1] : ""
         let isNumber = value.kind == .integer || value.kind == .decimal
-        guard isNumber, parts.count <= 2, decimals.utf8.count <= 2, let whole = Int(parts[0]), (0...100).contains(whole),
+        guard isNumber, parts.count <= 2, decimals.utf8.count <= 2, let whole = Int(parts[0]),
+            (0...100).contains(whole),
             let rest = Int((decimals + "00").prefix(2)), whole * 100 + rest <= PercentNode.whole
         else {
             let written = isNumber ? value.text : value.kind.name
-            fields.report("a share is \(written); it must be a number from 0 to 100 with at most two decimals", at: value.place)
+            fields.report(
+                "a share is \(written); it must be a number from 0 to 100 with at most two decimals", at: value.place)
             return nil
         }
         return whole * 100 + rest
@@ -209,10 +219,12 @@ struct NodeDecoder {
             refer(.field(field.value, setting: true), key)
             if value.kind == .null {
                 assignments.append(SetNode.Assignment(field.value, to: nil))
-            } else if let text = Fields.text(value), let template = template(Located(text, at: value.place), key.value) {
+            } else if let text = Fields.text(value), let template = template(Located(text, at: value.place), key.value)
+            {
                 assignments.append(SetNode.Assignment(field.value, to: template))
             } else if Fields.text(value) == nil {
-                fields.report("\(key.value) must be set to a text or to nothing, not \(value.kind.name)", at: value.place)
+                fields.report(
+                    "\(key.value) must be set to a text or to nothing, not \(value.kind.name)", at: value.place)
             }
         }
         let then = fields.name("then", NodeName.self)
@@ -238,8 +250,10 @@ struct NodeDecoder {
             return .label(LabelNode(returnedOr: otherwise))
         }
         _ = fields.value("returned")
-        let type = fields.choice("labelType", [("normal", LabelType.normal), ("busy", .busy), ("ring", .ring)]) ?? .normal
-        let text = type == .normal ? fields.text("label") : fields.optionalText("label") ?? Located("", at: fields.place)
+        let type =
+            fields.choice("labelType", [("normal", LabelType.normal), ("busy", .busy), ("ring", .ring)]) ?? .normal
+        let text =
+            type == .normal ? fields.text("label") : fields.optionalText("label") ?? Located("", at: fields.place)
         guard let text else { return nil }
         return fields.checked(text, "label") { (text) throws(FieldFault) in try Label(text, type: type) }
             .map { .label(LabelNode($0.value)) }
@@ -258,7 +272,9 @@ struct NodeDecoder {
             }
         }
         let otherwise = self.otherwise
-        return route.map { .translationRoute(TranslationRouteNode(route: $0.value, target: target, otherwise: otherwise)) }
+        return route.map {
+            .translationRoute(TranslationRouteNode(route: $0.value, target: target, otherwise: otherwise))
+        }
     }
 
     private mutating func decodeGateway() -> Node? {
@@ -269,8 +285,11 @@ struct NodeDecoder {
         var labels: [RoutingClientName: Label] = [:]
         for (key, text) in fields.textPairs("defaultLabels") {
             refer(.routingClient, key)
-            let label = fields.checked(text, "defaultLabels") { (text) throws(FieldFault) in try Label(text, type: .default) }
-            let client = fields.checked(key, "defaultLabels") { (text) throws(FieldFault) in try RoutingClientName(text) }
+            let label = fields.checked(text, "defaultLabels") { (text) throws(FieldFault) in
+                try Label(text, type: .default)
+            }
+            let client = fields.checked(key, "defaultLabels") { (text) throws(FieldFault) in try RoutingClientName(text)
+            }
             if let label, let client { labels[client.value] = label.value }
         }
         let payload = fields.optionalText("payload")

@@ -68,7 +68,9 @@ extension ConfigurationDecoder {
                 try Label(text, type: .default, field: "defaultLabel")
             }
             client.defaultLabel = label?.value
-            if let label, let pattern = Pattern.literal(label.value.text) { client.labels.append(LabelPattern(pattern)) }
+            if let label, let pattern = Pattern.literal(label.value.text) {
+                client.labels.append(LabelPattern(pattern))
+            }
         }
         switch type {
         case .nic: client.networkTransfer = one.boolean("networkTransfer", default: false)
@@ -84,7 +86,8 @@ extension ConfigurationDecoder {
         check(Located(peripheral.value.text, at: peripheral.place), "peripheral", among: peripheralNames)
         if let other = routingClients.first(where: { $0.peripheral == peripheral.value }) {
             one.report(
-                "routing clients \(other.name) and \(client.name) stand in front of the same peripheral \(peripheral.value)",
+                "routing clients \(other.name) and \(client.name) stand in front of the same peripheral"
+                    + " \(peripheral.value)",
                 at: peripheral.place)
         }
         client.peripheral = peripheral.value
@@ -97,7 +100,8 @@ extension ConfigurationDecoder {
         if let number = one.optionalInteger("clientID", 0...127) {
             let id = ClientID(unchecked: number.value)
             if let other = routingClients.first(where: { $0.clientID == id }) {
-                one.report("routing clients \(other.name) and \(client.name) have the same client id \(id)", at: number.place)
+                one.report(
+                    "routing clients \(other.name) and \(client.name) have the same client id \(id)", at: number.place)
             }
             client.clientID = id
         }
@@ -129,7 +133,8 @@ extension ConfigurationDecoder {
             let fallback = one.optionalText("defaultLabel").flatMap { template($0, one, ranges.map(\.value)) }
             var route = TranslationRoute(
                 name: name?.value ?? TranslationRouteName(unchecked: ""),
-                peripheral: peripheral?.value ?? PeripheralName(unchecked: ""), ranges: ranges.map(\.value), labels: labels,
+                peripheral: peripheral?.value ?? PeripheralName(unchecked: ""), ranges: ranges.map(\.value),
+                labels: labels,
                 defaultLabel: fallback ?? LabelTemplate(prefix: ""))
             route.leaseSeconds = UInt32(one.integer("leaseSeconds", 1...3600, default: Int(route.leaseSeconds)))
             route.repeatSeconds = UInt32(one.integer("repeatSeconds", 0...3600, default: Int(route.repeatSeconds)))
@@ -152,7 +157,8 @@ extension ConfigurationDecoder {
             let group = one.name("trunkGroup", TrunkGroupName.self)
             if let group, let settings, !settings.trunkGroups.contains(group.value) {
                 state.problems.reportUnknown(
-                    "trunk group of peripheral \(settings.name)", group.value.text, among: settings.trunkGroups.map(\.text),
+                    "trunk group of peripheral \(settings.name)", group.value.text,
+                    among: settings.trunkGroups.map(\.text),
                     at: group.place)
             }
             let isList = one.value("dnis")?.kind == .list
@@ -201,7 +207,8 @@ extension ConfigurationDecoder {
             return nil
         }
         let template = LabelTemplate(prefix: prefix, appendsDNIS: appends)
-        let longest = ranges.map { $0.dnis(at: 0) }.max { $0.text.utf8.count < $1.text.utf8.count } ?? DNIS(unchecked: "0")
+        let longest =
+            ranges.map { $0.dnis(at: 0) }.max { $0.text.utf8.count < $1.text.utf8.count } ?? DNIS(unchecked: "0")
         let checked = one.checked(Located(template.label(for: longest).text, at: text.place), "label") {
             (text) throws(FieldFault) in try Label(text)
         }
@@ -272,7 +279,8 @@ struct PoolKeys {
         let sentence =
             one.route == other.route
             ? "translation route \(one.route) holds the key \(key) twice"
-            : "translation routes \(earlier.route) and \(later.route) both hold the key \(key); a key belongs to one pool only"
+            : "translation routes \(earlier.route) and \(later.route) both hold the key \(key);"
+                + " a key belongs to one pool only"
         problems.report("\(sentence) (first in line \(earlier.range.place.line))", at: later.range.place)
     }
 }

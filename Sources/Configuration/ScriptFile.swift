@@ -36,9 +36,12 @@ struct ScriptFile {
         var places: [NodeName: Place] = [:]
         var references: [ScriptReference] = []
         for (key, value) in pairs {
-            guard let name = fields.checked(key, "nodes", { (text) throws(FieldFault) in try NodeName(text, field: "node") })
+            guard
+                let name = fields.checked(
+                    key, "nodes", { (text) throws(FieldFault) in try NodeName(text, field: "node") })
             else { continue }
-            var decoder = NodeDecoder(name: name.value, fields: Fields(value, "node \(name.value)", at: key.place, state))
+            var decoder = NodeDecoder(
+                name: name.value, fields: Fields(value, "node \(name.value)", at: key.place, state))
             nodes[name.value] = decoder.decode()
             places[name.value] = key.place
             references += decoder.references

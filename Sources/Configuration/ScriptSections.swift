@@ -13,7 +13,8 @@ extension ConfigurationDecoder {
             let script = read.script
             if let other = names[script.name] {
                 state.problems.report(
-                    "two scripts are named \(script.name) (the other in \(other.file), line \(other.line))", at: read.nameAt)
+                    "two scripts are named \(script.name) (the other in \(other.file), line \(other.line))",
+                    at: read.nameAt)
             }
             names[script.name] = read.nameAt
             scripts[script.name] = script
@@ -28,7 +29,8 @@ extension ConfigurationDecoder {
             return root.texts("scripts").map { resolved($0.value) }
         }
         if let value, value.kind != .text {
-            state.problems.report("scripts must be a directory or a list of files, not \(value.kind.name)", at: value.place)
+            state.problems.report(
+                "scripts must be a directory or a list of files, not \(value.kind.name)", at: value.place)
             return []
         }
         let directory = resolved(value?.text ?? "scripts")
@@ -77,10 +79,12 @@ extension ConfigurationDecoder {
         case (let index?, let elements?):
             if index >= elements {
                 state.problems.report(
-                    "ECC variable \(name) has \(elements) elements, 0 to \(elements - 1); there is no element \(index)", at: place)
+                    "ECC variable \(name) has \(elements) elements, 0 to \(elements - 1); there is no element \(index)",
+                    at: place)
             }
         case (nil, _?):
-            state.problems.report("ECC variable \(name) is an array; name an element, for example \(name)[0]", at: place)
+            state.problems.report(
+                "ECC variable \(name) is an array; name an element, for example \(name)[0]", at: place)
         case (_?, nil): state.problems.report("ECC variable \(name) is a scalar; it has no elements", at: place)
         }
     }
@@ -108,7 +112,9 @@ extension ConfigurationDecoder {
             let customer = one.optionalName("customer", CustomerName.self)
             let callType = one.text("callType")
             one.finish()
-            if let client { check(Located(client.value.text, at: client.place), "routing client", among: routingClientNames) }
+            if let client {
+                check(Located(client.value.text, at: client.place), "routing client", among: routingClientNames)
+            }
             if let customer { check(Located(customer.value.text, at: customer.place), "customer", among: customers) }
             if let callType { check(callType, "call type", among: callTypes) }
             guard let pattern, let callType else { continue }
@@ -119,7 +125,8 @@ extension ConfigurationDecoder {
                     && ($0.routingClient == nil || $0.routingClient == entry.routingClient)
             }
             if isRepeated {
-                one.report("dialed number \(pattern) is never reached: an entry above fits the same calls", at: value.place)
+                one.report(
+                    "dialed number \(pattern) is never reached: an entry above fits the same calls", at: value.place)
             }
             entries.append(entry)
         }

@@ -150,7 +150,8 @@ package struct GatewaySettings: Hashable, Sendable {
     package var sidePreference: SidePreference
     package var sideA: ServerAddress?
     package var sideB: ServerAddress?
-    /// The longest wait for the server's answer, unless a script's node says another; nil: what is left of the request's.
+    /// The longest wait for the server's answer, unless a script's node says another; nil: what is left of the
+    /// request's.
     package var deadlineMilliseconds: UInt32?
 
     /// The configured sides that the connection uses, the preferred one first.

@@ -80,13 +80,16 @@ package struct DigitRange: Hashable, Sendable {
 
     /// Nil unless both are digits and they do not run backwards.
     package init?(from: String, to: String) {
-        guard let low = Self.significant(from), let high = Self.significant(to), !Self.less(high, low) else { return nil }
+        guard let low = Self.significant(from), let high = Self.significant(to), !Self.less(high, low) else {
+            return nil
+        }
         self.from = from
         self.to = to
     }
 
     package func contains(_ text: String) -> Bool {
-        guard let value = Self.significant(text), let low = Self.significant(from), let high = Self.significant(to) else {
+        guard let value = Self.significant(text), let low = Self.significant(from), let high = Self.significant(to)
+        else {
             return false
         }
         return !Self.less(value, low) && !Self.less(high, value)
@@ -234,7 +237,8 @@ package struct GatewayNode: Hashable, Sendable {
     /// On: the returned label must exist at this instance for the routing client.
     package var validateLabel: Bool
     package var clidMasking: CLIDMasking
-    /// Given when the returned label is invalid, absent or late or the server is offline, and no failure path is written.
+    /// Given when the returned label is invalid, absent or late or the server is offline, and no failure path is
+    /// written.
     package var defaultLabels: [RoutingClientName: Label]
     /// The ECC payload that crosses; nil: every ECC variable that the context holds.
     package var payload: String?

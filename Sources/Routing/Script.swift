@@ -106,16 +106,20 @@ extension Script {
         var faults: [ScriptFault] = []
         let names = nodes.keys.map(\.text)
         if nodes[start] == nil {
-            faults.append(ScriptFault(node: start, what: .unknownStart(nearest: NearestName.of(start.text, among: names))))
+            faults.append(
+                ScriptFault(node: start, what: .unknownStart(nearest: NearestName.of(start.text, among: names))))
         }
         for (name, node) in nodes.sorted(by: { $0.key < $1.key }) {
             for (path, target) in node.paths where nodes[target] == nil {
                 let nearest = NearestName.of(target.text, among: names)
-                faults.append(ScriptFault(node: name, what: .unknownTarget(path: path, target: target, nearest: nearest)))
+                faults.append(
+                    ScriptFault(node: name, what: .unknownTarget(path: path, target: target, nearest: nearest)))
             }
             if case .percent(let node) = node {
                 let sum = node.shares.reduce(0) { $0 + $1.hundredthsOfPercent }
-                if sum != PercentNode.whole { faults.append(ScriptFault(node: name, what: .shares(hundredthsOfPercent: sum))) }
+                if sum != PercentNode.whole {
+                    faults.append(ScriptFault(node: name, what: .shares(hundredthsOfPercent: sum)))
+                }
             }
         }
         if let cycle = firstCycle(nodes) { faults.append(ScriptFault(node: cycle[0], what: .cycle(cycle))) }

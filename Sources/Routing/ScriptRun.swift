@@ -58,7 +58,9 @@ package struct ScriptRun: Sendable {
 
     /// Only after a step that waits for a result. On failure it walks the failure path.
     package mutating func resume(_ result: StepResult) -> Step {
-        guard let name = waiting, let node = script.nodes[name] else { preconditionFailure("the script waits for nothing") }
+        guard let name = waiting, let node = script.nodes[name] else {
+            preconditionFailure("the script waits for nothing")
+        }
         waiting = nil
         switch (node, result) {
         case (.translationRoute, .reserved(let label)): return .answer(name, label)
@@ -89,7 +91,9 @@ package struct ScriptRun: Sendable {
         var name = first
         while trace.count < Script.mostNodes {
             // Invariant: every target exists, checked by Script.init.
-            guard let node = script.nodes[name] else { preconditionFailure("script \(script.name) has no node \(name)") }
+            guard let node = script.nodes[name] else {
+                preconditionFailure("script \(script.name) has no node \(name)")
+            }
             trace.append(name)
             switch visit(name, node) {
             case .go(let next): name = next
@@ -126,7 +130,9 @@ package struct ScriptRun: Sendable {
 
     /// No case matching is no failure: `otherwise` is the last case, and only its absence ends the script.
     private func choose(_ node: SwitchNode) -> Move {
-        if let text = node.subject.text(in: context, facts), let match = node.cases.first(where: { $0.match.matches(text) }) {
+        if let text = node.subject.text(in: context, facts),
+            let match = node.cases.first(where: { $0.match.matches(text) })
+        {
             return .go(match.then)
         }
         if let otherwise = node.otherwise { return .go(otherwise) }

@@ -1,5 +1,5 @@
 import CallModel
-import Configuration
+import ConfigurationFiles
 import Foundation
 import INCRP
 import Ledger
@@ -66,7 +66,9 @@ struct LoadTests {
             #expect(side.labelTable.validates(Label(unchecked: text, type: .normal), for: carrier))
         }
         #expect(!side.labelTable.validates(Label(unchecked: "9555123", type: .normal), for: carrier))
-        #expect(!side.labelTable.validates(Label(unchecked: "95551234", type: .normal), for: RoutingClientName(unchecked: "x")))
+        #expect(
+            !side.labelTable.validates(
+                Label(unchecked: "95551234", type: .normal), for: RoutingClientName(unchecked: "x")))
     }
 
     @Test("a client id's customer is its own, then the mapping's for it, then the mapping's for all")
@@ -95,7 +97,8 @@ struct LoadTests {
         let side = try Self.load(
             "minimal",
             [
-                "BATON_HTTP_PORT": "9999", "BATON_DATADIRECTORY": "/elsewhere", "BATON_INSTANCE_NUMBER": "3", "BATON_SIDE": "B",
+                "BATON_HTTP_PORT": "9999", "BATON_DATADIRECTORY": "/elsewhere", "BATON_INSTANCE_NUMBER": "3",
+                "BATON_SIDE": "B",
                 "BATON_STORE_MAPBYTES": "1GiB", "BATON_HTTP_ALLOWCLEARTEXT": "true", "PATH": "x", "BATON_URL": "other",
             ])
         #expect(side.http.port == 9999 && side.http.allowClearText && side.store.mapBytes == 1 << 30)
@@ -108,10 +111,12 @@ struct LoadTests {
             let errors = #expect(throws: ConfigurationErrors.self) { try Self.load("minimal", environment) }
             return try #require(errors).description
         }
-        #expect(try refusal(["BATON_HTTP_PORT": "x"]) == "BATON_HTTP_PORT: port in http must be a whole number, not a text")
+        #expect(
+            try refusal(["BATON_HTTP_PORT": "x"]) == "BATON_HTTP_PORT: port in http must be a whole number, not a text")
         #expect(
             try refusal(["BATON_HTTP_PROT": "1"])
-                == "BATON_HTTP_PROT: this environment variable overrides no setting; the nearest name is BATON_HTTP_PORT")
+                == "BATON_HTTP_PROT: this environment variable overrides no setting; the nearest name is BATON_HTTP_PORT"
+        )
     }
 
     @Test("a file that is missing, empty, no UTF-8 or nested without end is refused and crashes nothing")
@@ -124,7 +129,8 @@ struct LoadTests {
         }
         #expect(try refusal().hasPrefix("\(file.path): cannot be read: "))
         for (bytes, sentence) in [
-            ([], "is empty"), ([0xff, 0xfe, 0xfd], "is not UTF-8"), (Array(repeating: UInt8(91), count: 100_000), "is no YAML"),
+            ([], "is empty"), ([0xff, 0xfe, 0xfd], "is not UTF-8"),
+            (Array(repeating: UInt8(91), count: 100_000), "is no YAML"),
             (Array("a: \u{0}".utf8), "is no YAML"),
             (Array(Self.aliases.utf8), "holds more than"),
         ] {
@@ -137,7 +143,8 @@ struct LoadTests {
     /// A short text that stands for 10^9 values.
     static let aliases =
         "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n"
-        + (1...8).map { n in "a\(n): &a\(n) [\(Array(repeating: "*a\(n - 1)", count: 10).joined(separator: ","))]\n" }.joined()
+        + (1...8).map { n in "a\(n): &a\(n) [\(Array(repeating: "*a\(n - 1)", count: 10).joined(separator: ","))]\n" }
+        .joined()
 
     @Test("civil time follows the zone, over midnight and the change to summer time")
     func civilTimes() {
@@ -152,6 +159,8 @@ struct LoadTests {
         let after = CivilTimes.at(WallTime(milliseconds: 1_774_746_000_000), zones: ["Europe/Berlin"])
         #expect(before["Europe/Berlin"] == CivilTime(weekday: .sunday, minuteOfDay: 119))
         #expect(after["Europe/Berlin"] == CivilTime(weekday: .sunday, minuteOfDay: 180))
-        #expect(CivilTimes.at(WallTime(milliseconds: -1), zones: ["UTC"])["UTC"] == CivilTime(weekday: .wednesday, minuteOfDay: 1439))
+        #expect(
+            CivilTimes.at(WallTime(milliseconds: -1), zones: ["UTC"])["UTC"]
+                == CivilTime(weekday: .wednesday, minuteOfDay: 1439))
     }
 }

@@ -1,5 +1,5 @@
 import CallModel
-import Configuration
+import ConfigurationFiles
 import Foundation
 import Routing
 import Testing
@@ -20,7 +20,9 @@ struct SampleTests {
         arguments: try Sample.all([.refuse, .semantic]))
     func refused(sample: Sample) throws {
         let (refusals, expected) = (try sample.refusals, try sample.expected)
-        #expect(!expected.isEmpty, "the sample says no expectation; it was refused with\n\(refusals.joined(separator: "\n"))")
+        #expect(
+            !expected.isEmpty,
+            "the sample says no expectation; it was refused with\n\(refusals.joined(separator: "\n"))")
         #expect(refusals == expected)
     }
 
@@ -44,9 +46,9 @@ struct SchemaAgreementTests {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments =
             [
-            "python3", Sample.tests.appendingPathComponent("schema_verdicts.py").path,
-            Sample.schemas.appendingPathComponent("\(kind.rawValue).schema.json").path,
-        ] + directories
+                "python3", Sample.tests.appendingPathComponent("schema_verdicts.py").path,
+                Sample.schemas.appendingPathComponent("\(kind.rawValue).schema.json").path,
+            ] + directories
         let (output, errors) = (Pipe(), Pipe())
         process.standardOutput = output
         process.standardError = errors
@@ -59,7 +61,8 @@ struct SchemaAgreementTests {
     }
 
     @Test(
-        "both take and refuse the same samples, but for what only the decoder can know", arguments: Sample.Kind.allCases)
+        "both take and refuse the same samples, but for what only the decoder can know", arguments: Sample.Kind.allCases
+    )
     func sameVerdicts(kind: Sample.Kind) throws {
         let directories = Sample.Verdict.allCases.map {
             Sample.directory.appendingPathComponent("\(kind.rawValue)/\($0.rawValue)").path
@@ -93,11 +96,15 @@ struct SchemaAgreementTests {
             }
             let verdicts = try Self.verdicts(kind, in: [folder.path])
             #expect(verdicts.count > 50)
-            for verdict in verdicts where !verdict.valid {
+            for verdict in verdicts {
                 let sample = Sample(kind: kind, verdict: .refuse, path: verdict.file)
-                let refused = try !sample.refusals.isEmpty
-                let text = try sample.text
-                #expect(refused, "the schema alone refuses (\(verdict.reason)):\n\(text)")
+                let (refusals, text) = (try sample.refusals, try sample.text)
+                if verdict.valid {
+                    let ofForm = refusals.filter { $0.contains("unknown key") || $0.contains(" needs ") }
+                    #expect(ofForm.isEmpty, "the decoder alone refuses:\n\(text)")
+                } else {
+                    #expect(!refusals.isEmpty, "the schema alone refuses (\(verdict.reason)):\n\(text)")
+                }
             }
         }
     }

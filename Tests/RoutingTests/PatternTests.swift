@@ -8,7 +8,8 @@ struct PatternTests {
         arguments: [
             ("8001", "8001", true), ("8001", "80011", false), ("8001", "18001", false), ("8001", "800", false),
             ("80XX", "8042", true), ("80XX", "80a2", false), ("80XX", "804", false), ("[2-9]XX", "199", false),
-            ("[2-9]XX", "299", true), ("[135-7]", "6", true), ("[135-7]", "4", false), ("[1-]", "-", true), ("?", "é", true),
+            ("[2-9]XX", "299", true), ("[135-7]", "6", true), ("[135-7]", "4", false), ("[1-]", "-", true),
+            ("?", "é", true),
             ("?", "", false), ("*", "", true), ("9*", "9", true), ("9*", "95551234", true), ("9*", "8", false),
             ("\\X\\*", "X*", true), ("\\X\\*", "5*", false), ("X", "٣", false),
         ])
@@ -20,7 +21,8 @@ struct PatternTests {
     func refused() {
         let wrong: [(String, PatternFault)] = [
             ("", .empty), ("*1", .restNotLast), ("[12", .unclosedSet), ("[]", .emptySet), ("1]", .strayBracket),
-            ("[9-2]", .backwardsRange("9-2")), ("1\\", .danglingEscape), (String(repeating: "1", count: 129), .tooLong(bytes: 129)),
+            ("[9-2]", .backwardsRange("9-2")), ("1\\", .danglingEscape),
+            (String(repeating: "1", count: 129), .tooLong(bytes: 129)),
         ]
         for (text, fault) in wrong { #expect(throws: fault) { try Pattern(parsing: text) } }
     }
@@ -32,8 +34,10 @@ struct PatternTests {
         let elements = ["1", "X", "[2-3a]", "?"]
         let alphabet: [Character] = ["1", "2", "3", "a"]
         func words<Letter>(_ letters: [Letter], upTo length: Int) -> [[Letter]] {
-            (0..<length).reduce([[[Letter]()]]) { all, _ in all + [all.last!.flatMap { word in letters.map { word + [$0] } }] }
-                .flatMap { $0 }
+            (0..<length).reduce([[[Letter]()]]) { all, _ in
+                all + [all.last!.flatMap { word in letters.map { word + [$0] } }]
+            }
+            .flatMap { $0 }
         }
         func naive(_ pattern: [String], _ text: [Character]) -> Bool {
             guard let first = pattern.first else { return text.isEmpty }
