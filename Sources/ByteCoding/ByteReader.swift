@@ -65,6 +65,7 @@ package struct ByteReader: Sendable {
         return Hash128(high: try u64(), low: low)
     }
 
+    @inlinable
     package mutating func bigEndian<Integer: FixedWidthInteger>(_ type: Integer.Type = Integer.self) throws(ByteFault) -> Integer {
         Integer(bigEndian: try fixedWidth())
     }
@@ -94,6 +95,7 @@ package struct ByteReader: Sendable {
         return value
     }
 
+    @inlinable
     package mutating func optional<Value>(
         _ read: (inout ByteReader) throws(ByteFault) -> Value
     ) throws(ByteFault) -> Value? {
@@ -101,6 +103,7 @@ package struct ByteReader: Sendable {
     }
 
     /// A list whose every element takes at least one byte, so that a false count cannot reserve memory.
+    @inlinable
     package mutating func list<Element>(
         _ read: (inout ByteReader) throws(ByteFault) -> Element
     ) throws(ByteFault) -> [Element] {

@@ -54,11 +54,18 @@ struct KeyFamily: Sendable {
     }
 }
 
+/// Bytes as a dictionary's key, hashed at once: an array hashes its elements one by one.
+struct KeyBytes: Hashable, Sendable {
+    let bytes: [UInt8]
+
+    func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
+}
+
 /// The families in use. They come from the configuration and from restored rows only, never from a claim, so that
 /// nobody outside can make them many. Their numbers are not the same on both sides and never leave the ledger.
 struct KeyFamilies: Sendable {
     private(set) var all: [KeyFamily] = []
-    private var numbers: [[UInt8]: UInt32] = [:]
+    private var numbers: [KeyBytes: UInt32] = [:]
 
     static let mostDigits = 18
 
@@ -89,7 +96,7 @@ struct KeyFamilies: Sendable {
         bytes.append(contentsOf: dnis.prefix(dnis.count - Int(digits)))
         bytes.append(0)
         bytes.append(digits)
-        return numbers[bytes].map { EntryKey(family: $0, number: number) }
+        return numbers[KeyBytes(bytes: bytes)].map { EntryKey(family: $0, number: number) }
     }
 
     mutating func intern(_ key: TranslationRouteKey) -> EntryKey {
@@ -106,7 +113,7 @@ struct KeyFamilies: Sendable {
     }
 
     private mutating func intern(_ family: KeyFamily) -> UInt32 {
-        let identity = family.head + [0, family.digits]
+        let identity = KeyBytes(bytes: family.head + [0, family.digits])
         if let number = numbers[identity] { return number }
         let number = UInt32(all.count)
         all.append(family)

@@ -102,7 +102,7 @@ extension Ledger: Equatable {
 extension StrayBook {
     func forEach(_ body: (Row, LogTime) -> Void) {
         for (routeKey, list) in told {
-            for one in list { body(Row(routeKey: routeKey, call: one.call), one.until) }
+            for one in list { body(Row(routeKey: routeKey.bytes, call: one.call), one.until) }
         }
     }
 

@@ -25,7 +25,7 @@ struct StrayBook: Sendable {
         var storeKey: [UInt8] { StoreKey.stray(routeKey, call: call) }
     }
 
-    private(set) var told: [[UInt8]: [Told]] = [:]
+    private(set) var told: [KeyBytes: [Told]] = [:]
     private(set) var count = 0
     private var deadlines = TimedHeap<Row> { $0.storeKey.lexicographicallyPrecedes($1.storeKey) }
 
@@ -33,27 +33,29 @@ struct StrayBook: Sendable {
     var next: (time: LogTime, row: Row)? { deadlines.top.map { ($0.time, $0.thing) } }
 
     func until(_ routeKey: [UInt8], _ call: Hash128) -> LogTime? {
-        told[routeKey]?.first { $0.call == call }?.until
+        told[KeyBytes(bytes: routeKey)]?.first { $0.call == call }?.until
     }
 
     func isFull(_ routeKey: [UInt8]) -> Bool {
-        told[routeKey, default: []].count { $0.call != Self.full } >= Self.mostPerKey
+        told[KeyBytes(bytes: routeKey), default: []].count { $0.call != Self.full } >= Self.mostPerKey
     }
 
     mutating func set(_ row: Row, until: LogTime) {
-        if let index = told[row.routeKey, default: []].firstIndex(where: { $0.call == row.call }) {
-            told[row.routeKey, default: []][index].until = until
+        let key = KeyBytes(bytes: row.routeKey)
+        if let index = told[key, default: []].firstIndex(where: { $0.call == row.call }) {
+            told[key, default: []][index].until = until
         } else {
-            told[row.routeKey, default: []].append(Told(call: row.call, until: until))
+            told[key, default: []].append(Told(call: row.call, until: until))
             count += 1
         }
         deadlines.insert(row, at: until)
     }
 
     mutating func forget(_ row: Row) {
-        guard var list = told[row.routeKey], let index = list.firstIndex(where: { $0.call == row.call }) else { return }
+        let key = KeyBytes(bytes: row.routeKey)
+        guard var list = told[key], let index = list.firstIndex(where: { $0.call == row.call }) else { return }
         list.remove(at: index)
-        told[row.routeKey] = list.isEmpty ? nil : list
+        told[key] = list.isEmpty ? nil : list
         count -= 1
     }
 
