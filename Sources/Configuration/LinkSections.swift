@@ -59,7 +59,8 @@ extension ConfigurationDecoder {
         if settings.lateThresholdMilliseconds > settings.timeoutThresholdMilliseconds {
             fields.report(
                 "lateThresholdMilliseconds in incrpNIC is \(settings.lateThresholdMilliseconds), above the timeout"
-                    + " threshold of \(settings.timeoutThresholdMilliseconds)", at: fields.keyPlace("lateThresholdMilliseconds"))
+                    + " threshold of \(settings.timeoutThresholdMilliseconds)",
+                at: fields.keyPlace("lateThresholdMilliseconds"))
         }
         customerMapping = fields.texts("customerMapping")
         fields.finish()
