@@ -66,7 +66,9 @@ package struct ByteReader: Sendable {
     }
 
     @inlinable
-    package mutating func bigEndian<Integer: FixedWidthInteger>(_ type: Integer.Type = Integer.self) throws(ByteFault) -> Integer {
+    package mutating func bigEndian<Integer: FixedWidthInteger>(_ type: Integer.Type = Integer.self) throws(ByteFault)
+        -> Integer
+    {
         Integer(bigEndian: try fixedWidth())
     }
 

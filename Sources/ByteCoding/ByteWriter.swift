@@ -42,7 +42,8 @@ package struct ByteWriter: Sendable {
     /// A byte string of at most 65,535 bytes after its 16-bit length.
     @inlinable
     package mutating func short(_ source: some Collection<UInt8>) {
-        precondition(source.count <= Int(UInt16.max), "a short byte string holds at most 65,535 bytes, not \(source.count)")
+        precondition(
+            source.count <= Int(UInt16.max), "a short byte string holds at most 65,535 bytes, not \(source.count)")
         u16(UInt16(source.count))
         raw(source)
     }

@@ -61,11 +61,13 @@ package enum ContextField: Hashable, Sendable, CustomStringConvertible {
         default:
             if text.hasPrefix("variable"), let number = Int(text.dropFirst(8)) {
                 guard (1...CallContext.variableCount).contains(number) else {
-                    throw FieldFault(field: text, fault: .outOfRange("does not exist; there are variable1 to variable10"))
+                    throw FieldFault(
+                        field: text, fault: .outOfRange("does not exist; there are variable1 to variable10"))
                 }
                 self = .variable(number)
             } else if text.last == "]", let open = text.lastIndex(of: "["),
-                let index = Int(text[text.index(after: open)...].dropLast()), (0..<ECCDeclaration.mostElements).contains(index)
+                let index = Int(text[text.index(after: open)...].dropLast()),
+                (0..<ECCDeclaration.mostElements).contains(index)
             {
                 self = .eccElement(try ECCName(String(text[..<open])), index)
             } else {

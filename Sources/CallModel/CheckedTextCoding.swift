@@ -46,7 +46,9 @@ extension ContextLimits {
         variable = Int(try reader.u32())
         context = Int(try reader.u32())
         let at = reader.position
-        let declared = try reader.list { (reader: inout ByteReader) throws(ByteFault) in try ECCDeclaration(from: &reader) }
+        let declared = try reader.list { (reader: inout ByteReader) throws(ByteFault) in
+            try ECCDeclaration(from: &reader)
+        }
         for declaration in declared { declare(declaration) }
         let named = try reader.list { (reader: inout ByteReader) throws(ByteFault) in try ECCPayload(from: &reader) }
         for payload in named { declare(payload) }

@@ -40,11 +40,13 @@ package struct ECCDeclaration: Hashable, Sendable {
     ) throws(FieldFault) {
         if !(1...lengthLimit).contains(maximumLength) {
             throw FieldFault(
-                field: "ecc \(name) maximumLength", fault: .outOfRange("is \(maximumLength); it may be 1 to \(lengthLimit)"))
+                field: "ecc \(name) maximumLength",
+                fault: .outOfRange("is \(maximumLength); it may be 1 to \(lengthLimit)"))
         }
         if let elements, !(1...Self.mostElements).contains(elements) {
             throw FieldFault(
-                field: "ecc \(name) elements", fault: .outOfRange("is \(elements); it may be 1 to \(Self.mostElements)"))
+                field: "ecc \(name) elements", fault: .outOfRange("is \(elements); it may be 1 to \(Self.mostElements)")
+            )
         }
         self.name = name
         self.maximumLength = maximumLength
@@ -81,7 +83,9 @@ package struct ECCPayload: Hashable, Sendable {
     package let name: String
     package let members: [ECCName]
 
-    package init(name: String, declarations: [ECCDeclaration], bytesLimit: Int = ECCPayload.mostBytes) throws(FieldFault) {
+    package init(name: String, declarations: [ECCDeclaration], bytesLimit: Int = ECCPayload.mostBytes)
+        throws(FieldFault)
+    {
         try FieldFault.check(name, field: "payload", limit: 32)
         let bytes = declarations.reduce(0) { $0 + $1.payloadBytes }
         if bytes > bytesLimit {

@@ -104,7 +104,8 @@ package struct CallKey: Hashable, Comparable, Sendable, CustomStringConvertible 
 
     package init(parsing text: String) throws(FieldFault) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count >= 3, let number = UInt32(parts[parts.count - 1]), let day = UInt32(parts[parts.count - 2]) else {
+        guard parts.count >= 3, let number = UInt32(parts[parts.count - 1]), let day = UInt32(parts[parts.count - 2])
+        else {
             throw FieldFault(field: "callKey", fault: .wrongShape("is instance-day-number, for example bank-20779-17"))
         }
         origin = try InstanceName(parts.dropLast(2).joined(separator: "-"), field: "callKey")
@@ -195,7 +196,8 @@ package struct BatchTime: Hashable, Sendable {
 
     /// When a deadline of the log will come for a person's clock: wall now and what is left.
     package func wall(at deadline: LogTime) -> WallTime {
-        let left = Int64(clamping: deadline.milliseconds).subtractingReportingOverflow(Int64(clamping: log.milliseconds))
+        let left = Int64(clamping: deadline.milliseconds).subtractingReportingOverflow(
+            Int64(clamping: log.milliseconds))
         let (sum, overflow) = wall.milliseconds.addingReportingOverflow(left.partialValue)
         return WallTime(milliseconds: overflow ? wall.milliseconds : sum)
     }

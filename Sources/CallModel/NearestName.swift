@@ -3,7 +3,9 @@ package enum NearestName {
     /// The candidate with the fewest edits, if it is at most a third of the name (and at least two edits) away.
     package static func of(_ name: String, among candidates: some Sequence<String>) -> String? {
         let allowed = max(2, name.count / 3)
-        return candidates.map { ($0, distance(name, $0)) }.filter { $0.1 <= allowed }.min { ($0.1, $0.0) < ($1.1, $1.0) }?.0
+        return candidates.map { ($0, distance(name, $0)) }.filter { $0.1 <= allowed }.min {
+            ($0.1, $0.0) < ($1.1, $1.0)
+        }?.0
     }
 
     /// Levenshtein distance in characters.

@@ -107,7 +107,8 @@ extension Ledger {
             let entry = entries[slot]
             journey(
                 .stray, of: entry,
-                [("callID", claim.callID.text), ("reason", why.reason), ("standing", entry.state.description)], &changes)
+                [("callID", claim.callID.text), ("reason", why.reason), ("standing", entry.state.description)], &changes
+            )
         }
         let standing = slot.flatMap { entries[$0].state == .free ? nil : entries[$0].reservation }
         return .stray(

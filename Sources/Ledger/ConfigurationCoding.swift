@@ -27,7 +27,9 @@ extension LedgerConfiguration {
         let peripherals = try reader.list { (reader: inout ByteReader) throws(ByteFault) in
             Peripheral(name: try reader.name(), defaultRoute: try reader.string())
         }
-        let routes = try reader.list { (reader: inout ByteReader) throws(ByteFault) in try TranslationRoute(from: &reader) }
+        let routes = try reader.list { (reader: inout ByteReader) throws(ByteFault) in
+            try TranslationRoute(from: &reader)
+        }
         self.init(instance: instance, routes: routes, peripherals: peripherals, limits: limits)
         self.answersKeptSeconds = answersKeptSeconds
         self.dialogAgeSeconds = dialogAgeSeconds

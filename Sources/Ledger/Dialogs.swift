@@ -115,7 +115,8 @@ extension Ledger {
         }
         if let modified {
             journey(
-                .contextModified, row.callKey, dialog: row.dialog, [("fields", modified.joined(separator: " "))], &changes)
+                .contextModified, row.callKey, dialog: row.dialog, [("fields", modified.joined(separator: " "))],
+                &changes)
         }
     }
 
@@ -226,6 +227,7 @@ extension FieldMark {
     static func changed(from old: [FieldMark], to new: [FieldMark]) -> [String] {
         let before = Dictionary(old.map { ($0.name, $0.hash) }) { first, _ in first }
         let after = Set(new.map(\.name))
-        return new.filter { before[$0.name] != $0.hash }.map(\.name) + old.filter { !after.contains($0.name) }.map(\.name)
+        return new.filter { before[$0.name] != $0.hash }.map(\.name)
+            + old.filter { !after.contains($0.name) }.map(\.name)
     }
 }

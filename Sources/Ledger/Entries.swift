@@ -3,8 +3,8 @@ internal import CallModel
 
 // Pool entries: their rows, indexes and queues.
 //
-// Invariant: a slot is in `deadlines` exactly when its entry is not free, and, when its key is in a pool, in that pool's
-// `free` or `held` queue. `slotOfReservation` and `slotOfIdentity` know exactly the entries that are not free.
+// Invariant: a slot is in `deadlines` exactly when its entry is not free, and, when its key is in a pool, in that
+// pool's `free` or `held` queue. `slotOfReservation` and `slotOfIdentity` know exactly the entries that are not free.
 
 extension Ledger {
     func row(_ entry: Entry) -> ReservationRow {
@@ -71,7 +71,8 @@ extension Ledger {
         let entry = entries[slot]
         if let deadline = entry.deadline {
             deadlines.insert(
-                SlotHeap.Item(time: deadline, key: entry.key, slot: slot), positions: &deadlinePositions, families: families)
+                SlotHeap.Item(time: deadline, key: entry.key, slot: slot), positions: &deadlinePositions,
+                families: families)
         }
         guard entry.pool >= 0 else { return }
         let pool = Int(entry.pool)

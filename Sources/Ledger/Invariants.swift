@@ -40,7 +40,8 @@ extension Ledger {
     private func checkPools() {
         for (number, pool) in pools.enumerated() {
             let members = entries.slots.filter { entries[$0].pool == Int32(number) }
-            precondition(pool.counts.reduce(0, +) == members.count, "\(pool.route.name) counts another number of entries")
+            precondition(
+                pool.counts.reduce(0, +) == members.count, "\(pool.route.name) counts another number of entries")
             precondition(pool.free.items.count + pool.held.items.count == members.count)
             for state in EntryState.allCases {
                 precondition(

@@ -95,10 +95,12 @@ package struct EntryRange: Hashable, Sendable {
         let low = Array(from.text.utf8)
         let high = Array(through.text.utf8)
         let trailing = min(
-            18, low.reversed().prefix { (48...57).contains($0) }.count, high.reversed().prefix { (48...57).contains($0) }.count)
+            18, low.reversed().prefix { (48...57).contains($0) }.count,
+            high.reversed().prefix { (48...57).contains($0) }.count)
         guard low.count == high.count, low.dropLast(trailing) == high.dropLast(trailing) else {
             throw FieldFault(
-                field: "dnis", fault: .wrongShape("range \(from)-\(through) must differ only in trailing digits of equal length"))
+                field: "dnis",
+                fault: .wrongShape("range \(from)-\(through) must differ only in trailing digits of equal length"))
         }
         prefix = String(decoding: low.dropLast(trailing), as: UTF8.self)
         digits = UInt8(trailing)

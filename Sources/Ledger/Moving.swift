@@ -4,7 +4,8 @@ package import CallModel
 
 extension Ledger {
     /// Begins a batch: takes its times, and moves what is due by (time; entries, dialogs, strays; key), at most
-    /// ``mostMovesPerBatch``. `first` is the sequence of the batch's first record; journeys of what moves stand under it.
+    /// ``mostMovesPerBatch``. `first` is the sequence of the batch's first record; journeys of what
+    /// moves stand under it.
     package mutating func begin(_ time: BatchTime, first: LogSequence, changes: inout [Change]) {
         lastTime = BatchTime(log: max(lastTime.log, time.log), wall: time.wall)
         startJourneys(at: first)
@@ -17,7 +18,8 @@ extension Ledger {
         putMeta(&changes)
     }
 
-    /// When something moves next; nil when nothing will. The orderer appends a `clock` record then if nothing else comes.
+    /// When something moves next; nil when nothing will. The orderer appends a `clock` record then if
+    /// nothing else comes.
     package var nextDeadline: LogTime? { nextDue()?.time }
 
     private struct Due {

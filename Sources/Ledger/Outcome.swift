@@ -15,7 +15,8 @@ package enum Outcome: Hashable, Sendable {
     case dialogClosed(DialogClosed)
     /// The same identity came with other content.
     case conflict(Conflict)
-    /// A name that the ledger does not know: `field` as in the protocols (`translationRoute`, `peripheral`, `dialog`, `reservation`).
+    /// A name that the ledger does not know: `field` as in the protocols (`translationRoute`, `peripheral`, `dialog`,
+    /// `reservation`).
     case unknown(field: String, name: String, nearest: String?)
     case noted
 }

@@ -120,7 +120,10 @@ package struct AskDialog: Hashable, Sendable {
 /// The label and the possibly modified context of a dialog. From a gateway it is the label handoff: written before
 /// the label is validated and passed on. A final answer is what the routing client gets.
 package struct RecordAnswer: Hashable, Sendable {
-    package enum Kind: UInt8, Sendable { case handoff = 1, final = 2 }
+    package enum Kind: UInt8, Sendable {
+        case handoff = 1
+        case final = 2
+    }
 
     package var dialog: DialogID
     package var node: NodeName
@@ -194,7 +197,10 @@ package struct CloseDialog: Hashable, Sendable {
 }
 
 package struct EpochOpened: Hashable, Sendable {
-    package enum Mode: UInt8, Sendable { case paired = 1, alone = 2 }
+    package enum Mode: UInt8, Sendable {
+        case paired = 1
+        case alone = 2
+    }
 
     package var epoch: UInt64
     package var mode: Mode

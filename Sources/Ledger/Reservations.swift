@@ -68,7 +68,8 @@ extension Ledger {
             dialog: dialog?.sequence.number ?? 0, expiresAt: lastTime.log.adding(seconds: lease), freeAt: .zero,
             callKey: callKey, identity: identity, content: content, claimant: .zero, ani: ani ?? .zero,
             context: reserve.context.hash, repeatSeconds: route.repeatSeconds,
-            quarantineSeconds: route.quarantineSeconds, pool: Int32(pool), state: .waiting, aniMatched: true, late: false,
+            quarantineSeconds: route.quarantineSeconds, pool: Int32(pool), state: .waiting, aniMatched: true,
+            late: false,
             aniCheck: route.aniCheck)
     }
 

@@ -45,7 +45,9 @@ extension ReservationRow {
         expiresAt = try reader.time()
         let at = reader.position
         freeAt = try reader.optional { (reader: inout ByteReader) throws(ByteFault) in try reader.time() }
-        guard (freeAt == nil) == (state == .waiting) else { throw .value("freeAt of an entry that is \(state)", at: at) }
+        guard (freeAt == nil) == (state == .waiting) else {
+            throw .value("freeAt of an entry that is \(state)", at: at)
+        }
         identity = try reader.hash()
         content = try reader.hash()
         claimant = try reader.optional { (reader: inout ByteReader) throws(ByteFault) in try reader.hash() }

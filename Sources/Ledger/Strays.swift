@@ -75,7 +75,8 @@ extension Ledger {
         if let old, old >= until { return }
         if let old {
             replace(
-                .strays, row.storeKey, StrayRow.encodedValue(until: old), with: StrayRow.encodedValue(until: until), &changes)
+                .strays, row.storeKey, StrayRow.encodedValue(until: old), with: StrayRow.encodedValue(until: until),
+                &changes)
         } else {
             put(.strays, row.storeKey, StrayRow.encodedValue(until: until), &changes)
         }

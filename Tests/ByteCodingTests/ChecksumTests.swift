@@ -12,7 +12,8 @@ struct ChecksumTests {
         #expect(CRC32C.checksum((0..<32).map { UInt8($0) }) == 0x46dd_794e)
     }
 
-    /// The first vectors of the reference implementation (`vectors_sip128`): key 00...0f, input 00, 01, ... of the length.
+    /// The first vectors of the reference implementation (`vectors_sip128`): key 00...0f, input 00, 01, ... of that
+    /// length.
     @Test(
         "SipHash-2-4 with 128 bits has the reference implementation's vectors",
         arguments: [

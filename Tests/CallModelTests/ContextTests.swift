@@ -32,7 +32,9 @@ struct ContextTests {
 
     @Test(
         "a field over its limit, or with a forbidden byte, is refused with its name",
-        arguments: ["ani": 40, "ced": 40, "uui": 131, "dnis": 32, "dialedNumber": 40, "variable1": 40, "variable10": 40])
+        arguments: [
+            "ani": 40, "ced": 40, "uui": 131, "dnis": 32, "dialedNumber": 40, "variable1": 40, "variable10": 40,
+        ])
     func overLimits(field: String, limit: Int) throws {
         var context = CallContext()
         context.set(try ContextField(parsing: field), to: String(repeating: "x", count: limit + 1))
@@ -41,7 +43,9 @@ struct ContextTests {
         }
         for byte: UInt8 in [0, 10, 13] {
             context.set(try ContextField(parsing: field), to: "a" + String(decoding: [byte], as: UTF8.self))
-            #expect(throws: FieldFault(field: field, fault: .forbiddenByte(byte))) { try ContextLimits().check(context) }
+            #expect(throws: FieldFault(field: field, fault: .forbiddenByte(byte))) {
+                try ContextLimits().check(context)
+            }
         }
     }
 
@@ -86,7 +90,9 @@ struct ContextTests {
         }
     }
 
-    @Test("a payload costs 5 and the length for a scalar, 5 and (1 + length) x elements for an array, and takes 2,000 bytes")
+    @Test(
+        "a payload takes 2,000 bytes: a scalar costs 5 + length, an array 5 + (1 + length) x elements"
+    )
     func payloadSize() throws {
         let scalar = try ECCDeclaration(name: ECCName("user.s"), maximumLength: 40)
         let array = try ECCDeclaration(name: ECCName("user.a"), maximumLength: 9, elements: 5)
@@ -99,7 +105,9 @@ struct ContextTests {
             try ECCPayload(name: "p", declarations: [large, scalar, array, scalar])
         }
         #expect(throws: FieldFault.self) { try ECCDeclaration(name: ECCName("user.x"), maximumLength: 211) }
-        #expect(throws: FieldFault.self) { try ECCDeclaration(name: ECCName("user.x"), maximumLength: 1, elements: 256) }
+        #expect(throws: FieldFault.self) {
+            try ECCDeclaration(name: ECCName("user.x"), maximumLength: 1, elements: 256)
+        }
     }
 
     @Test("limits, declarations and payloads are read back as they were written")
@@ -114,7 +122,9 @@ struct ContextTests {
         try reader.finish()
     }
 
-    @Test("fields are named as scripts name them", arguments: ["ani", "ced", "uui", "dnis", "dialedNumber", "variable3", "user.x", "user.x[2]"])
+    @Test(
+        "fields are named as scripts name them",
+        arguments: ["ani", "ced", "uui", "dnis", "dialedNumber", "variable3", "user.x", "user.x[2]"])
     func fieldNames(text: String) throws {
         let field = try ContextField(parsing: text)
         #expect(field.description == text)

@@ -4,14 +4,18 @@ import Testing
 
 @Suite("Names, ids and times")
 struct IdentifierTests {
-    @Test("a call key is read back from its text, also with hyphens in the instance", arguments: ["bank", "bank-west-2", "1"])
+    @Test(
+        "a call key is read back from its text, also with hyphens in the instance",
+        arguments: ["bank", "bank-west-2", "1"])
     func callKeyText(instance: String) throws {
         let key = CallKey(origin: try InstanceName(instance), day: 20_779, number: 17)
         #expect(key.description == "\(instance)-20779-17")
         #expect(try CallKey(parsing: key.description) == key)
     }
 
-    @Test("what is no call key is refused", arguments: ["", "bank", "bank-1", "-1-2", "bank-x-2", "bank-1-", "Bank-1-2", "bank-1-4294967296"])
+    @Test(
+        "what is no call key is refused",
+        arguments: ["", "bank", "bank-1", "-1-2", "bank-x-2", "bank-1-", "Bank-1-2", "bank-1-4294967296"])
     func callKeyRejections(text: String) {
         #expect(throws: FieldFault.self) { try CallKey(parsing: text) }
     }

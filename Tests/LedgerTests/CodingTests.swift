@@ -20,7 +20,9 @@ struct CodingTests {
         open.callKeySequence = 3
         open.side = .b
         var limits = ContextLimits()
-        if let declaration = try? ECCDeclaration(name: ECCName("user.items"), maximumLength: 9, elements: 4, sensitivity: .payment) {
+        if let declaration = try? ECCDeclaration(
+            name: ECCName("user.items"), maximumLength: 9, elements: 4, sensitivity: .payment)
+        {
             limits.declare(declaration)
             if let payload = try? ECCPayload(name: "p", declarations: [declaration]) { limits.declare(payload) }
         }
@@ -37,7 +39,8 @@ struct CodingTests {
             .askDialog(AskDialog(dialog: dialog, node: node, gateway: GatewayName(unchecked: "g"))),
             .recordAnswer(
                 RecordAnswer(
-                    dialog: dialog, node: node, kind: .handoff, label: Label(unchecked: "", type: .busy), source: .gateway,
+                    dialog: dialog, node: node, kind: .handoff, label: Label(unchecked: "", type: .busy),
+                    source: .gateway,
                     context: .empty)),
             .recordAnswer(
                 RecordAnswer(
@@ -160,8 +163,12 @@ struct CodingTests {
         for round in 0..<4_000 {
             var bytes: [UInt8]
             if round % 2 == 0 {
-                bytes = (0..<Int.random(in: 0...80, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
-                if bytes.count > 2, random.chance(2) { (bytes[0], bytes[1]) = (1, UInt8.random(in: 0...11, using: &random)) }
+                bytes = (0..<Int.random(in: 0...80, using: &random)).map { _ in
+                    UInt8.random(in: 0...255, using: &random)
+                }
+                if bytes.count > 2, random.chance(2) {
+                    (bytes[0], bytes[1]) = (1, UInt8.random(in: 0...11, using: &random))
+                }
             } else {
                 bytes = samples[Int.random(in: 0..<samples.count, using: &random)]
                 for _ in 0...Int.random(in: 0...3, using: &random) {
@@ -212,7 +219,8 @@ struct CodingTests {
         }
         var extra = rig.rows
         let identity = Hash128(high: 1, low: 2)
-        extra.tables[.requests]?[StoreKey.request(identity)] = RequestRow.dialog(DialogID(LogSequence(1))).encodedValue()
+        extra.tables[.requests]?[StoreKey.request(identity)] = RequestRow.dialog(DialogID(LogSequence(1)))
+            .encodedValue()
         #expect(throws: RestoreFault.disagrees(.requests)) { _ = try extra.restored() }
     }
 }

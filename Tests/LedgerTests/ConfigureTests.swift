@@ -103,7 +103,9 @@ struct ConfigureTests {
         let trunkGroup = TrunkGroupName(unchecked: "T1")
         var rig = Rig(
             .sample {
-                $0.routes[0].ranges = [EntryRange(trunkGroup: trunkGroup, prefix: "+4980", first: 1, last: 3, digits: 2)]
+                $0.routes[0].ranges = [
+                    EntryRange(trunkGroup: trunkGroup, prefix: "+4980", first: 1, last: 3, digits: 2)
+                ]
                 $0.routes[1].ranges = [
                     EntryRange(trunkGroup: trunkGroup, prefix: "+4", first: 98_002, last: 98_004, digits: 5),
                     EntryRange(trunkGroup: trunkGroup, prefix: "reception", first: 0, last: 0, digits: 0),

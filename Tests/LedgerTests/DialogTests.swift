@@ -40,7 +40,9 @@ struct DialogTests {
         #expect(second.callKey == first.callKey)
     }
 
-    @Test("a route request with another dialed number, call id, customer or context under the same identity is a conflict")
+    @Test(
+        "a route request with another dialed number, call id, customer or context under the same identity is a conflict"
+    )
     func conflicts() throws {
         var rig = Rig()
         let first = try rig.opened("q1").dialog
@@ -80,12 +82,16 @@ struct DialogTests {
         #expect(rig.state(first.key) == .released && rig.state(second.key) == .waiting)
     }
 
-    @Test("closing a dialog without a caller releases its waiting reservation", arguments: [CloseReason.abandoned, .failed, .default])
+    @Test(
+        "closing a dialog without a caller releases its waiting reservation",
+        arguments: [CloseReason.abandoned, .failed, .default])
     func closingReleases(reason: CloseReason) throws {
         var rig = Rig()
         let dialog = try rig.opened("q1").dialog
         let reserved = try #require(rig.reserve(in: dialog, "n1").reserved)
-        #expect(rig.close(dialog, reason).closed == DialogClosed(closed: true, reason: reason, released: reserved.reservation))
+        #expect(
+            rig.close(dialog, reason).closed
+                == DialogClosed(closed: true, reason: reason, released: reserved.reservation))
         #expect(rig.state(reserved.key) == .released)
     }
 
@@ -130,7 +136,8 @@ struct DialogTests {
         _ = rig.answer(answered)
         rig.pass(seconds: 60)
         rig.apply(.clock)
-        #expect(rig.ledger.dialog(unanswered)?.closeReason == .aged && rig.ledger.dialog(answered)?.closeReason == .aged)
+        #expect(
+            rig.ledger.dialog(unanswered)?.closeReason == .aged && rig.ledger.dialog(answered)?.closeReason == .aged)
         #expect(rig.state(first.key) == .released && rig.state(second.key) == .waiting)
         #expect(rig.ledger.counters.dialogsClosed[.aged] == 2)
     }
@@ -145,7 +152,9 @@ struct DialogTests {
         #expect(!second.repeated && second.dialog != first)
     }
 
-    @Test("a journey tells requested, forwarded, reserved, label returned, context modified, handed over, arrived, claimed")
+    @Test(
+        "a journey tells requested, forwarded, reserved, label returned, modified, handed over, arrived, claimed"
+    )
     func journeyOfACall() throws {
         var rig = Rig()
         let opened = try rig.opened("q1")
@@ -205,6 +214,8 @@ struct DialogTests {
                     label: Label(unchecked: "1", type: .normal), source: .script, context: modified.encoded())))
         let texts = try rig.rows.journeys(of: opened.callKey).flatMap(\.details)
         #expect(texts.contains(JourneyRow.Detail(name: "fields", text: "ani uui user.account ced variable3")))
-        #expect(!texts.contains { $0.text.contains("secret") || $0.text.contains("4917012345") || $0.text.contains("gold") })
+        #expect(
+            !texts.contains { $0.text.contains("secret") || $0.text.contains("4917012345") || $0.text.contains("gold") }
+        )
     }
 }

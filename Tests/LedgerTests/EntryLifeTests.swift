@@ -63,7 +63,9 @@ struct EntryLifeTests {
         #expect(try rig.rows.parked(reserved.reservation) == nil)
     }
 
-    @Test("a reservation may ask for its own lease, within one second and one hour", arguments: [(0, 1), (7, 7), (9000, 3600)])
+    @Test(
+        "a reservation may ask for its own lease, within one second and one hour",
+        arguments: [(0, 1), (7, 7), (9000, 3600)])
     func ownLease(asked: UInt32, given: UInt32) throws {
         var rig = Rig()
         #expect(try rig.reserved("r1", lease: asked).expiresAt == rig.log.adding(seconds: given))
@@ -100,7 +102,8 @@ struct EntryLifeTests {
         let reserved = try rig.reserved("r1")
         _ = rig.claim(reserved.key, by: "c1")
         let stray = try #require(rig.claim(reserved.key, by: "c2").stray)
-        #expect(stray.why == .claimedByAnother && stray.standing == reserved.reservation && stray.defaultRoute == "queue")
+        #expect(
+            stray.why == .claimedByAnother && stray.standing == reserved.reservation && stray.defaultRoute == "queue")
         #expect(rig.claim(reserved.key, by: "c1").claimed?.repeated == true)
     }
 
@@ -149,8 +152,10 @@ struct EntryLifeTests {
     @Test("a translation route without entries is exhausted and has no next time")
     func emptyRoute() throws {
         var rig = Rig(.sample { $0.routes[0].ranges = [] })
-        #expect(rig.reserve("r1").exhausted == Exhausted(
-            route: TranslationRouteName(unchecked: "sales"), held: 0, nextFreeAt: nil, nextFreeAtWall: nil))
+        #expect(
+            rig.reserve("r1").exhausted
+                == Exhausted(
+                    route: TranslationRouteName(unchecked: "sales"), held: 0, nextFreeAt: nil, nextFreeAtWall: nil))
     }
 
     @Test("the generation grows for ever, also when an entry leaves a pool and comes back")

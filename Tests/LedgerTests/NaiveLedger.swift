@@ -135,7 +135,9 @@ struct NaiveLedger {
 
     private mutating func reserve(_ reserve: Reserve, _ sequence: LogSequence) -> Outcome {
         for life in lives.values where life.state != .free && life.reserve.isSameIdentity(as: reserve) {
-            if !life.reserve.isSameContent(as: reserve) { return .conflict(Conflict(first: life.reserved.reservation.sequence)) }
+            if !life.reserve.isSameContent(as: reserve) {
+                return .conflict(Conflict(first: life.reserved.reservation.sequence))
+            }
             let first = life.reserved
             return .reserved(
                 Reserved(

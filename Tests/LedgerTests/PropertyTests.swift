@@ -93,7 +93,8 @@ struct RecordGenerator {
         case 2...12: return .reserve(reserve())
         case 13...24:
             let key = TranslationRouteKey.sample(
-                8000 + pick(random.chance(3) ? 14 : 4), random.chance(4) ? "T2" : "T1", peripheral: random.chance(30) ? "adc" : "acd")
+                8000 + pick(random.chance(3) ? 14 : 4), random.chance(4) ? "T2" : "T1",
+                peripheral: random.chance(30) ? "adc" : "acd")
             return .claim(
                 Claim(
                     key: key, callID: CallID(unchecked: "a\(pick(random.chance(4) ? 100 : 4))"),
@@ -103,7 +104,8 @@ struct RecordGenerator {
             opened.append(last + 1)
             return .openDialog(
                 .sample(
-                    String(pick(8)), dialed: random.chance(8) ? "1" : "0800", call: "c", ced: random.chance(8) ? "2" : "1"))
+                    String(pick(8)), dialed: random.chance(8) ? "1" : "0800", call: "c",
+                    ced: random.chance(8) ? "2" : "1"))
         case 33:
             return .askDialog(
                 AskDialog(
@@ -196,7 +198,8 @@ struct PropertyTests {
         case .exhausted: "exhausted"
         case .claimed(let claimed):
             claimed.repeated
-                ? "claimed again" : claimed.late ? "claimed late" : claimed.aniMatched ? "claimed" : "claimed of another ANI"
+                ? "claimed again"
+                : claimed.late ? "claimed late" : claimed.aniMatched ? "claimed" : "claimed of another ANI"
         case .stray(let stray): "stray \(stray.why)"
         case .released(let released): released.released ? "released" : "not released"
         case .dialogOpened(let opened): opened.repeated ? "dialogOpened again" : "dialogOpened"
@@ -211,7 +214,9 @@ struct PropertyTests {
         }
     }
 
-    @Test("the same records give the same changes and digest, also through a ledger restored at any point", arguments: seeds)
+    @Test(
+        "the same records give the same changes and digest, also through a ledger restored at any point",
+        arguments: seeds)
     func deterministicAndRestorable(seed: UInt64) throws {
         var generator = RecordGenerator(seed: seed &+ 1_000)
         var first = Rig(nil)
@@ -230,7 +235,8 @@ struct PropertyTests {
             let outcomes = (first.apply(record), second.apply(try Record(decoding: record.encoded())))
             #expect(outcomes.0 == outcomes.1, "seed \(seed), step \(step): \(record)")
             #expect(first.lastChanges == second.lastChanges, "seed \(seed), step \(step): \(record)")
-            #expect(first.ledger.digest == second.ledger.digest && first.ledger.nextDeadline == second.ledger.nextDeadline)
+            #expect(
+                first.ledger.digest == second.ledger.digest && first.ledger.nextDeadline == second.ledger.nextDeadline)
             if first.lastChanges != second.lastChanges { return }
         }
         #expect(first.ledger == second.ledger && first.rows == second.rows)

@@ -52,7 +52,9 @@ struct Rows: Equatable {
     }
 
     func parked(_ reservation: ReservationID) throws -> ParkedReservation? {
-        try tables[.contexts]?[reservation.contextKey].map { try ParkedReservation(key: reservation.contextKey, value: $0) }
+        try tables[.contexts]?[reservation.contextKey].map {
+            try ParkedReservation(key: reservation.contextKey, value: $0)
+        }
     }
 }
 
@@ -202,7 +204,8 @@ extension Reserve {
 }
 
 extension OpenDialog {
-    static func sample(_ request: String, dialed: String = "0800", call: String? = nil, ced: String = "1") -> OpenDialog {
+    static func sample(_ request: String, dialed: String = "0800", call: String? = nil, ced: String = "1") -> OpenDialog
+    {
         OpenDialog(
             routingClient: RoutingClientName(unchecked: "nic"), requestID: RequestID(unchecked: request),
             callID: CallID(unchecked: call ?? "leg-\(request)"), dialedNumber: dialed, side: .a,
