@@ -67,11 +67,12 @@ enum House {
         return found
     }
 
-    /// The level of each target, as the comments `// Level N` in Package.swift give them.
+    /// The level of each target, as the comments `// Level N` in Package.swift give them; and of its folder, where
+    /// that has another name.
     static func levels() throws -> [String: Int] {
         var levels: [String: Int] = [:]
         var level: Int?
-        let token = /\/\/ Level (\d+)|(?:part\(|arget\(name:|Library\(name:)\s*"(\w+)"/
+        let token = /\/\/ Level (\d+)|(?:part\(|arget\(name:|Library\(name:|path: "Sources\/)\s*"?(\w+)"/
         for match in try file("Package.swift").text.matches(of: token) {
             if let number = match.1.flatMap({ Int($0) }) { level = number }
             if let name = match.2, let level { levels[String(name)] = level }

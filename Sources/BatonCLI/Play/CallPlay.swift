@@ -148,12 +148,13 @@ struct CallPlay {
     }
 
     private mutating func claim(
-        outcome: String, answer index: Int? = nil, suffix: String = "in", get: Bool = false, repeated: Bool = false
+        outcome: String, answer chosen: Int? = nil, suffix: String = "in", get: Bool = false, repeated: Bool = false
     ) async throws(CommandFailure) {
+        let index = chosen ?? answers.count - 1
         let clock = ContinuousClock()
         let start = clock.now
         let answer = try await claimAnswer(
-            of: index ?? answers.count - 1, suffix: suffix, ani: call.context.ani, get: get)
+            of: index, suffix: suffix, ani: call.context.ani, get: get)
         if result.claimMicroseconds == nil {
             result.claimMicroseconds = start.duration(to: clock.now).wholeMicroseconds
         }
@@ -167,7 +168,7 @@ struct CallPlay {
         result.claimed = true
         expect(body["outcome"]?.text, outcome, "the claim's outcome")
         expect(body["repeat"]?.isTrue == true ? "true" : "false", repeated ? "true" : "false", "the claim's repeat")
-        expect(body["callKey"]?.text, result.callKey, "the claim's call key")
+        expect(body["callKey"]?.text, answers[index]["callKey"]?.text, "the claim's call key")
         expect(body["target"]?.text, call.target, "the claim's target")
         check(context: body["context"], "the claimed context")
     }
