@@ -2,7 +2,7 @@ import Foundation
 
 /// The repository's files, as the house rules look at them.
 enum House {
-    static let root = URL(filePath: #filePath)
+    static let root = URL(filePath: #filePath).resolvingSymlinksInPath()
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     struct File {
