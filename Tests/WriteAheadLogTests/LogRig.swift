@@ -8,8 +8,8 @@ typealias SimulatedLog = WriteAheadLog<SimulatedDisk>
 
 let thisSide = LogIdentity(pairID: Hash128(high: 0x1122_3344_5566_7788, low: 0x99aa_bbcc_ddee_ff00), side: .a, incarnation: 7)
 
-/// Segments of 16 blocks, so that a few dozen batches roll over.
-let smallSegments = LogConfiguration(segmentBytes: 64 << 10)
+/// Segments of 8 blocks, so that a few dozen batches roll over.
+let smallSegments = LogConfiguration(segmentBytes: 32 << 10)
 
 /// Bytes without NUL, as records are, of a length that depends on the number.
 func sampleRecord(_ number: Int) -> [UInt8] {

@@ -83,7 +83,7 @@ struct RoundTripTests {
     func spareDelayed() throws {
         let disk = SimulatedDisk(seed: 1)
         let rig = try LogRig(disk)
-        disk.capacity = 64 << 10
+        disk.capacity = 40 << 10
         rig.settle()
         guard case .spareDelayed = rig.events.last else {
             Issue.record("\(rig.events)")
@@ -197,7 +197,7 @@ struct RoundTripTests {
         let leader = try LogRig(SimulatedDisk(seed: 1))
         let other = LogIdentity(pairID: thisSide.pairID, side: .b, incarnation: 9)
         let follower = try LogRig(
-            SimulatedDisk(seed: 2), configuration: LogConfiguration(segmentBytes: 40 << 10), identity: other)
+            SimulatedDisk(seed: 2), configuration: LogConfiguration(segmentBytes: 28 << 10), identity: other)
         follower.settle()
         for number in 0..<40 {
             let batch = try leader.submit([sampleRecord(number), sampleRecord(number + 1000)])
@@ -215,7 +215,7 @@ struct RoundTripTests {
         var torn = stale.bytes
         torn[300] ^= 1
         #expect(throws: AppendRefusal.self) { try follower.log.appendCopy(torn, committed: .zero) }
-        let again = try LogRig(follower.disk.killImage(), configuration: LogConfiguration(segmentBytes: 40 << 10), identity: other)
+        let again = try LogRig(follower.disk.killImage(), configuration: LogConfiguration(segmentBytes: 28 << 10), identity: other)
         #expect(again.report.end == follower.log.end)
     }
 
