@@ -35,8 +35,10 @@ package struct Console: Sendable {
             translationRoutes: routes.map { status in
                 let route = rules[status.name]
                 return TranslationRouteValues(
-                    name: status.name.text, peripheral: status.peripheral.text, entries: status.total, free: status.free,
-                    waiting: status.waiting, claimed: status.claimed, expired: status.expired, released: status.released,
+                    name: status.name.text, peripheral: status.peripheral.text, entries: status.total,
+                    free: status.free,
+                    waiting: status.waiting, claimed: status.claimed, expired: status.expired,
+                    released: status.released,
                     nextFreeAt: status.nextFreeAt.map { time.wall(at: $0).description },
                     leaseSeconds: route?.leaseSeconds ?? 0, repeatSeconds: route?.repeatSeconds ?? 0,
                     quarantineSeconds: route?.quarantineSeconds ?? 0, aniCheck: (route?.aniCheck ?? .off).description)
@@ -61,7 +63,8 @@ package struct Console: Sendable {
 extension SideValues {
     init(_ status: SideStatus) {
         self.init(
-            instance: status.instance, side: status.side.rawValue, state: status.state, serving: status.notServing == nil,
+            instance: status.instance, side: status.side.rawValue, state: status.state,
+            serving: status.notServing == nil,
             notServing: status.notServing, busy: status.busyReason, position: PositionValues(status.position),
             durable: PositionValues(status.durable), stored: PositionValues(status.stored), lagBytes: status.lagBytes,
             lagMilliseconds: status.lagMilliseconds, batches: status.batches, records: status.records,

@@ -50,7 +50,9 @@ extension Console {
         if let callID = Self.parsed({ () throws(FieldFault) in try CallID(selector) }) {
             let leg = try await read { $0.value(.legs, key: callID.legKey) }
             if let leg {
-                return try Self.decoded("the leg of call \(selector)") { () throws(ByteFault) in try CallKey(legValue: leg) }
+                return try Self.decoded("the leg of call \(selector)") { () throws(ByteFault) in
+                    try CallKey(legValue: leg)
+                }
             }
         }
         if let dialog = Self.parsed({ () throws(FieldFault) in try DialogID(parsing: selector) }) {

@@ -81,7 +81,9 @@ extension Console {
                 rows.map { row in
                     (
                         request: view.value(.contexts, key: row.storeKey),
-                        answer: (row.final ?? row.handoff).flatMap { view.value(.contexts, key: ParkedAnswer.storeKey($0)) }
+                        answer: (row.final ?? row.handoff).flatMap {
+                            view.value(.contexts, key: ParkedAnswer.storeKey($0))
+                        }
                     )
                 }, view.time
             )

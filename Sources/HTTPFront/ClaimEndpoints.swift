@@ -8,7 +8,8 @@ struct ClaimEndpoints: Sendable {
     var all: [Endpoint] {
         [
             Endpoint(.post, "/v1/reservations") { (exchange) async throws(Problem) in try await reserve(exchange) },
-            Endpoint(.delete, "/v1/reservations/{id}") { (exchange) async throws(Problem) in try await release(exchange) },
+            Endpoint(.delete, "/v1/reservations/{id}") { (exchange) async throws(Problem) in try await release(exchange)
+            },
             Endpoint(.post, "/v1/claims") { (exchange) async throws(Problem) in
                 try await claim(try Self.claimRequest(in: exchange.document()))
             },

@@ -46,7 +46,8 @@ extension ObjectReader {
         for (index, element) in elements.enumerated() {
             guard case .string(let text) = element else {
                 throw Problem(
-                    .syntax, "\(place)[\(index)] is \(element.kindName); text was expected", field: "\(place)[\(index)]")
+                    .syntax, "\(place)[\(index)] is \(element.kindName); text was expected", field: "\(place)[\(index)]"
+                )
             }
             texts.append(text)
         }

@@ -1,7 +1,7 @@
 internal import HTTPTypes
 internal import Hummingbird
-internal import Logging
 internal import HummingbirdCore
+internal import Logging
 internal import NIOCore
 internal import PeripheralGateway
 
@@ -20,7 +20,9 @@ struct FrontRouter: Sendable {
         router.add(middleware: FrontGate(endpoints: endpoints, token: token, refusals: refusals))
         for endpoint in endpoints {
             router.on(RouterPath(endpoint.routerPath), method: endpoint.method.http) { request, context in
-                try await Self.answer(endpoint, request, context, hasToken: token != nil)
+                // By the endpoint, not by how its path was written (`//v1/claims` is the same).
+                if endpoint.path.hasPrefix("/v1/") { try BearerToken.check(request, against: token) }
+                return try await Self.answer(endpoint, request, context, hasToken: token != nil)
             }
         }
         return router
@@ -50,7 +52,8 @@ struct FrontRouter: Sendable {
                 status: 415, field: "Content-Type")
         }
         let tooLarge = Problem(
-            .limit, "the body is over the limit of \(mostBodyBytes) bytes", status: 413, field: "body", limit: mostBodyBytes)
+            .limit, "the body is over the limit of \(mostBodyBytes) bytes", status: 413, field: "body",
+            limit: mostBodyBytes)
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > mostBodyBytes { throw tooLarge }
         do {
             return Array(try await request.body.collect(upTo: mostBodyBytes).readableBytesView)
@@ -65,6 +68,12 @@ struct BearerToken: Sendable {
     private let bytes: [UInt8]
 
     init(_ text: String) { bytes = Array(text.utf8) }
+
+    /// Nothing is needed when no token is configured.
+    fileprivate static func check(_ request: Request, against token: BearerToken?) throws(Problem) {
+        guard let token, !token.matches(header: request.headers[.authorization]) else { return }
+        throw Problem(.refused, "a valid bearer token is needed", status: 401)
+    }
 
     /// Takes the same time whatever part of the token is right.
     func matches(header: String?) -> Bool {
@@ -93,12 +102,11 @@ private struct FrontGate: RouterMiddleware {
         let start = ContinuousClock.now
         var response: Response
         do {
-            try check(request)
             response = try await next(request, context)
         } catch let problem as Problem {
             response = refuse(problem)
         } catch let error as HTTPError where error.status == .notFound {
-            response = refuse(notFound(request))
+            response = refuse(unknownPath(request))
         }
         // Contexts are personal, and every answer is of its moment.
         response.headers[.cacheControl] = "no-store"
@@ -117,20 +125,22 @@ private struct FrontGate: RouterMiddleware {
         return Response(Reply(problem))
     }
 
-    private func check(_ request: Request) throws(Problem) {
-        guard let token, request.uri.path.hasPrefix("/v1") else { return }
-        if !token.matches(header: request.headers[.authorization]) {
-            throw Problem(.refused, "a valid bearer token is needed", status: 401)
+    private func unknownPath(_ request: Request) -> Problem {
+        // What there is under /v1 is not told to everybody.
+        if request.uri.path.split(separator: "/").first == "v1" {
+            do {
+                try BearerToken.check(request, against: token)
+            } catch {
+                return error
+            }
         }
-    }
-
-    private func notFound(_ request: Request) -> Problem {
         let allowed = endpoints.filter { $0.matches(request.uri.path) }.map(\.method.rawValue)
         guard !allowed.isEmpty else {
             return Problem(.unknown, "there is no such path", field: "path")
         }
         var problem = Problem(
-            .refused, "\(request.method.rawValue) is not allowed here; \(allowed.joined(separator: ", ")) is", status: 405)
+            .refused, "\(request.method.rawValue) is not allowed here; \(allowed.joined(separator: ", ")) is",
+            status: 405)
         problem.allowed = allowed
         return problem
     }

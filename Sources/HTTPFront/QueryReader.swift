@@ -10,7 +10,8 @@ struct QueryReader {
         var values: [String: String] = [:]
         for pair in (query ?? "").split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = Self.percentDecoded(parts[0]), let value = Self.percentDecoded(parts.count > 1 ? parts[1] : "")
+            guard let name = Self.percentDecoded(parts[0]),
+                let value = Self.percentDecoded(parts.count > 1 ? parts[1] : "")
             else { throw Problem(.syntax, "the query is not percent-encoded UTF-8") }
             guard known.contains(name) else {
                 let nearest = NearestName.of(name, among: known)

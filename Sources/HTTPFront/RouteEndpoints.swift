@@ -33,7 +33,8 @@ struct RouteEndpoints: Sendable {
                 "context",
             ])
         let request = RouteRequest(
-            routingClient: try reader.requiredText("routingClient"), dialedNumber: try reader.requiredText("dialedNumber"),
+            routingClient: try reader.requiredText("routingClient"),
+            dialedNumber: try reader.requiredText("dialedNumber"),
             callID: try reader.required("callID"), requestID: try reader.checked("requestID"),
             customer: try reader.checked("customer"), nicCallID: try reader.text("nicCallID"),
             deadlineMilliseconds: try reader.number("deadlineMilliseconds", Self.deadlineRange),
@@ -45,7 +46,8 @@ struct RouteEndpoints: Sendable {
         let reader = try ObjectReader(
             exchange.document(),
             known: [
-                "peripheral", "agent", "dialedNumber", "callID", "requestID", "kind", "postRoute", "deadlineMilliseconds",
+                "peripheral", "agent", "dialedNumber", "callID", "requestID", "kind", "postRoute",
+                "deadlineMilliseconds",
                 "context",
             ])
         let kindText = try reader.requiredText("kind")

@@ -54,7 +54,9 @@ package struct ClaimDesk: Sendable {
         case .conflict:
             throw .conflict(
                 field: "requestID",
-                detail: "request \(requestID) asked translation route \(request.translationRoute) before, with other content")
+                detail:
+                    "request \(requestID) asked translation route \(request.translationRoute) before, with other content"
+            )
         default:
             throw Self.refusal(answer.outcome, of: "reserve")
         }

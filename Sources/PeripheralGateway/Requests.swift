@@ -1,7 +1,7 @@
 package import CallModel
 package import Ledger
 
-/// A caller asks a translation route for an entry directly, without a script (DOMAIN.md, *Reservation without a script*).
+/// A caller asks a translation route for an entry directly (DOMAIN.md, *Reservation without a script*).
 package struct ReservationRequest: Hashable, Sendable {
     package var translationRoute: TranslationRouteName
     package var callID: CallID

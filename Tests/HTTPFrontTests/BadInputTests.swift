@@ -35,35 +35,43 @@ import Testing
             body: TestFront.reservation().replacing("\"gold\"", with: "\"\(String(repeating: "ü", count: 21))\""),
             status: 422, code: "limit", field: "variable1"),
         Case(
-            what: "ECC variable over its size", body: TestFront.reservation().replacing("DE44-1", with: "DE44-1234567890"),
+            what: "ECC variable over its size",
+            body: TestFront.reservation().replacing("DE44-1", with: "DE44-1234567890"),
             status: 422, code: "limit", field: "ecc user.account"),
         Case(
             what: "ECC array with too many elements",
-            body: TestFront.reservation().replacing(#"["a","b"]"#, with: #"["a","b","c","d"]"#), status: 422, code: "limit",
+            body: TestFront.reservation().replacing(#"["a","b"]"#, with: #"["a","b","c","d"]"#), status: 422,
+            code: "limit",
             field: "ecc user.items"),
         Case(
-            what: "undeclared ECC variable", body: TestFront.reservation().replacing("user.account", with: "user.acount"),
+            what: "undeclared ECC variable",
+            body: TestFront.reservation().replacing("user.account", with: "user.acount"),
             status: 404, code: "unknown", field: "ecc user.acount", nearest: "user.account"),
         Case(
-            what: "unknown field", body: TestFront.reservation(extra: ",\"leaseSecond\":9"), status: 400, code: "syntax",
+            what: "unknown field", body: TestFront.reservation(extra: ",\"leaseSecond\":9"), status: 400,
+            code: "syntax",
             field: "leaseSecond", nearest: "leaseSeconds"),
         Case(
-            what: "unknown context field", body: TestFront.reservation().replacing("\"ced\"", with: "\"cad\""), status: 400,
+            what: "unknown context field", body: TestFront.reservation().replacing("\"ced\"", with: "\"cad\""),
+            status: 400,
             code: "syntax", field: "context.cad", nearest: "ced"),
         Case(
             what: "variable11", body: TestFront.reservation().replacing("variable10", with: "variable11"), status: 400,
             code: "syntax", field: "context.variables.variable11"),
         Case(
-            what: "wrong type", body: TestFront.reservation(extra: ",\"leaseSeconds\":\"9\""), status: 400, code: "syntax",
+            what: "wrong type", body: TestFront.reservation(extra: ",\"leaseSeconds\":\"9\""), status: 400,
+            code: "syntax",
             field: "leaseSeconds"),
         Case(
             what: "number where text is wanted", path: "/v1/claims",
             body: TestFront.claim().replacing("\"8001\"", with: "8001"), status: 400, code: "syntax", field: "dnis"),
         Case(
-            what: "null", body: TestFront.reservation().replacing("\"4711\"", with: "null"), status: 400, code: "syntax",
+            what: "null", body: TestFront.reservation().replacing("\"4711\"", with: "null"), status: 400,
+            code: "syntax",
             field: "context.ced"),
         Case(
-            what: "missing field", body: #"{"translationRoute":"advice"}"#, status: 400, code: "syntax", field: "callID"),
+            what: "missing field", body: #"{"translationRoute":"advice"}"#, status: 400, code: "syntax", field: "callID"
+        ),
         Case(
             what: "empty text", body: #"{"translationRoute":"advice","callID":""}"#, status: 400, code: "syntax",
             field: "callID"),
@@ -72,7 +80,8 @@ import Testing
             code: "limit", field: "leaseSeconds"),
         Case(
             what: "call id over 128 bytes", path: "/v1/claims",
-            body: TestFront.claim(callID: String(repeating: "x", count: 129)), status: 422, code: "limit", field: "callID"),
+            body: TestFront.claim(callID: String(repeating: "x", count: 129)), status: 422, code: "limit",
+            field: "callID"),
         Case(
             what: "field twice", body: #"{"translationRoute":"advice","callID":"a","callID":"b"}"#, status: 400,
             code: "syntax"),
@@ -84,7 +93,8 @@ import Testing
         Case(
             what: "deep nesting", body: String(repeating: "[", count: 60_000), status: 400, code: "syntax"),
         Case(
-            what: "NUL", body: TestFront.reservation().replacing("4711", with: "47\\u000011"), status: 400, code: "syntax",
+            what: "NUL", body: TestFront.reservation().replacing("4711", with: "47\\u000011"), status: 400,
+            code: "syntax",
             field: "ced"),
         Case(
             what: "CR", body: TestFront.reservation().replacing("4711", with: "47\\r11"), status: 400, code: "syntax",
@@ -93,7 +103,8 @@ import Testing
             what: "LF", body: TestFront.reservation().replacing("4711", with: "47\\n11"), status: 400, code: "syntax",
             field: "ced"),
         Case(
-            what: "half a surrogate pair", body: TestFront.reservation().replacing("4711", with: "\\ud800"), status: 400,
+            what: "half a surrogate pair", body: TestFront.reservation().replacing("4711", with: "\\ud800"),
+            status: 400,
             code: "syntax"),
     ]
 
@@ -118,7 +129,8 @@ import Testing
             let answer = try await front.send("POST", "/v1/reservations", headers: [:], body: body)
             #expect(answer.status == 400)
             #expect(answer["code"] == "syntax")
-            let query = try await front.get("/v1/claims?peripheral=insurance-acd&trunkGroup=tg-1&dnis=8001&callID=%C3%28")
+            let query = try await front.get(
+                "/v1/claims?peripheral=insurance-acd&trunkGroup=tg-1&dnis=8001&callID=%C3%28")
             #expect(query.status == 400)
             #expect(try await front.get("/v1/journeys/%FF").status == 400)
             #expect(front.ledger.records.isEmpty)
@@ -137,7 +149,8 @@ import Testing
                 POST /v1/reservations HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: application/json\r\n\
                 Transfer-Encoding: chunked\r\n\r\n10001\r\n
                 """
-            let chunked = try RawAnswer(try await front.exchange(Array(head.utf8) + large + Array("\r\n0\r\n\r\n".utf8)))
+            let chunked = try RawAnswer(
+                try await front.exchange(Array(head.utf8) + large + Array("\r\n0\r\n\r\n".utf8)))
             #expect(chunked.status == 413)
             let fits = [UInt8](repeating: 32, count: 64 * 1024)
             #expect(try await front.send("POST", "/v1/claims", headers: [:], body: fits).status == 400)

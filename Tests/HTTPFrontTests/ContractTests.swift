@@ -89,7 +89,9 @@ private func routeAnswer(repeated: Bool = false, reservation: Bool = true) throw
         }
     }
 
-    @Test("a transfer carries agent, kind and the post-route flag; without the flag it is passed on as unset, to be refused")
+    @Test(
+        "a transfer carries agent, kind and the post-route flag; without the flag it is passed on as unset, to be refused"
+    )
     func transfers() async throws {
         try await TestFront.run { front in
             front.routes.answer(with: .success(try routeAnswer()))
@@ -110,7 +112,8 @@ private func routeAnswer(repeated: Bool = false, reservation: Bool = true) throw
         try await TestFront.run { front in
             let answer = try await front.post(
                 "/v1/transfers",
-                #"{"peripheral":"bank-acd","agent":"1","dialedNumber":"7901","callID":"c","kind":"blind","postRoute":true}"#)
+                #"{"peripheral":"bank-acd","agent":"1","dialedNumber":"7901","callID":"c","kind":"blind","postRoute":true}"#
+            )
             #expect(answer.status == 400)
             #expect(answer["field"] == "kind")
         }

@@ -14,7 +14,9 @@ import Testing
     @Test("with a token configured everything under /v1 needs it, and health and readiness do not")
     func needsToken() async throws {
         try await TestFront.run(token: TestFront.token) { front in
-            for header in [nil, "Bearer wrong", "Bearer s3cret-toke", "Bearer s3cret-token2", "Basic s3cret-token", "Bearer "] {
+            for header in [
+                nil, "Bearer wrong", "Bearer s3cret-toke", "Bearer s3cret-token2", "Basic s3cret-token", "Bearer ",
+            ] {
                 let headers = header.map { ["Authorization": $0] } ?? [:]
                 let answer = try await front.get("/v1/pair", headers: headers)
                 #expect(answer.status == 401)
@@ -22,6 +24,9 @@ import Testing
                 #expect(answer.headers["www-authenticate"]?.hasPrefix("Bearer") == true)
                 #expect(try await front.post("/v1/claims", TestFront.claim(), headers: headers).status == 401)
                 #expect(try await front.get("/v1/nothing", headers: headers).status == 401)
+            }
+            for path in ["//v1/pair", "/v1//pair", "/v1/pair/", "/%76%31/pair"] {
+                #expect(try await front.get(path).status >= 400)
             }
             #expect(try await front.get("/healthz").status == 200)
             #expect(try await front.get("/readyz").status == 200)
@@ -112,7 +117,10 @@ import Testing
 
     @Test("a side that does not serve is alive but not ready, and says why")
     func tellsReadiness() async throws {
-        try await TestFront.run(view: { NotServing(base: $0, why: "the log's disk failed") }) { front in
+        let view: @Sendable (InMemoryLedger) -> any LedgerService = {
+            NotServing(base: $0, why: "the log's disk failed")
+        }
+        try await TestFront.run(view: view) { front in
             #expect(try await front.get("/healthz").status == 200)
             let ready = try await front.get("/readyz")
             #expect(ready.status == 503)
@@ -135,7 +143,8 @@ import Testing
                 "baton_translation_route_entries{translation_route=\"advice\",state=\"claimed\"} 1",
                 "baton_claims_total{outcome=\"claimed\"} 1", "baton_claims_total{outcome=\"late\"} 0",
                 "baton_strays_total{why=\"claimedByAnother\"} 1",
-                "baton_exhausted_total{translation_route=\"advice\"} 1", "baton_flush_seconds{quantile=\"0.99\"} 0.000000",
+                "baton_exhausted_total{translation_route=\"advice\"} 1",
+                "baton_flush_seconds{quantile=\"0.99\"} 0.000000",
                 "baton_store_lag_bytes 0", "baton_gateway_up{gateway=\"to-insurance\"} 1", "baton_serving 1",
             ] { #expect(answer.text.contains(line + "\n"), "\(line)") }
         }

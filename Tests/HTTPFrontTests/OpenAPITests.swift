@@ -77,13 +77,13 @@ import Testing
         let faults = try Self.python(
             Self.validation + """
 
-            for path, methods in document["paths"].items():
-                for method, operation in methods.items():
-                    contents = [operation.get("requestBody", {})] + list(operation["responses"].values())
-                    for content in map(resolved, contents):
-                        for kind, media in content.get("content", {}).items():
-                            check(media["schema"], media["example"], method + " " + path)
-            """)
+                for path, methods in document["paths"].items():
+                    for method, operation in methods.items():
+                        contents = [operation.get("requestBody", {})] + list(operation["responses"].values())
+                        for content in map(resolved, contents):
+                            for kind, media in content.get("content", {}).items():
+                                check(media["schema"], media["example"], method + " " + path)
+                """)
         #expect(faults == "")
     }
 
@@ -92,7 +92,9 @@ import Testing
         let samples = SampleAnswers()
         try await TestFront.run(entries: 2, token: TestFront.token) { front in
             let headers = ["Authorization": "Bearer \(TestFront.token)"]
-            func ask(_ method: String, _ template: String, _ path: String? = nil, _ body: String? = nil) async throws -> RawAnswer {
+            func ask(_ method: String, _ template: String, _ path: String? = nil, _ body: String? = nil) async throws
+                -> RawAnswer
+            {
                 let answer = try await front.send(
                     method, path ?? template, headers: headers, body: body.map { Array($0.utf8) })
                 samples.add(method, template, answer)
@@ -105,7 +107,8 @@ import Testing
             _ = try await ask("POST", "/v1/reservations", nil, TestFront.reservation(callID: "leg-3"))
             _ = try await ask("POST", "/v1/claims", nil, TestFront.claim())
             _ = try await ask("POST", "/v1/claims", nil, TestFront.claim(callID: "acd-2"))
-            _ = try await ask("GET", "/v1/claims", "/v1/claims?peripheral=insurance-acd&trunkGroup=tg-1&dnis=8001&callID=acd-1")
+            _ = try await ask(
+                "GET", "/v1/claims", "/v1/claims?peripheral=insurance-acd&trunkGroup=tg-1&dnis=8001&callID=acd-1")
             _ = try await ask("GET", "/v1/contexts", "/v1/contexts?state=any&limit=1&personal=true")
             _ = try await ask("GET", "/v1/contexts", "/v1/contexts?limit=0")
             _ = try await ask("DELETE", "/v1/reservations/{id}", "/v1/reservations/\(second["id"] ?? "")")
@@ -119,16 +122,16 @@ import Testing
         let faults = try Self.python(
             Self.validation + """
 
-            for line in sys.stdin:
-                sample = json.loads(line)
-                responses = document["paths"][sample["path"]][sample["method"].lower()]["responses"]
-                response = resolved(responses.get(str(sample["status"]), responses["default"]))
-                media = response["content"].get(sample["type"])
-                if media is None:
-                    print(sample["method"], sample["path"], sample["status"], "has no", sample["type"])
-                else:
-                    check(media["schema"], sample["body"], sample["method"] + " " + sample["path"])
-            """, input: samples.lines)
+                for line in sys.stdin:
+                    sample = json.loads(line)
+                    responses = document["paths"][sample["path"]][sample["method"].lower()]["responses"]
+                    response = resolved(responses.get(str(sample["status"]), responses["default"]))
+                    media = response["content"].get(sample["type"])
+                    if media is None:
+                        print(sample["method"], sample["path"], sample["status"], "has no", sample["type"])
+                    else:
+                        check(media["schema"], sample["body"], sample["method"] + " " + sample["path"])
+                """, input: samples.lines)
         #expect(faults == "")
     }
 

@@ -69,7 +69,9 @@ struct RawAnswer: Sendable {
     subscript(_ path: String...) -> String? {
         guard var value = try? JSONValue(parsing: body) else { return nil }
         for name in path {
-            guard case .object(let fields) = value, let field = fields.first(where: { $0.name == name }) else { return nil }
+            guard case .object(let fields) = value, let field = fields.first(where: { $0.name == name }) else {
+                return nil
+            }
             value = field.value
         }
         switch value {

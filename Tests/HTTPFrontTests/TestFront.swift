@@ -38,7 +38,8 @@ struct TestFront: Sendable {
         let status = GatewayStatus(gateway: GatewayName(unchecked: "to-insurance"), link: link)
         let settings = HTTPSettings(port: 0, bearerToken: token)
         let front = HTTPFront(
-            routes: routes, desk: ClaimDesk(ledger: ledger) { rules }, console: Console(ledger: view?(ledger) ?? ledger),
+            routes: routes, desk: ClaimDesk(ledger: ledger) { rules },
+            console: Console(ledger: view?(ledger) ?? ledger),
             gateways: { [status] }, settings: settings)
         let (ports, bound) = AsyncStream.makeStream(of: Int.self)
         let server = HTTPServer(router: front.router(), settings: settings, logger: logger) { bound.yield($0) }
@@ -64,11 +65,13 @@ struct TestFront: Sendable {
         var limits = ContextLimits()
         limits.declare(
             try ECCDeclaration(name: ECCName(unchecked: "user.account"), maximumLength: 12, sensitivity: .personal))
-        limits.declare(try ECCDeclaration(name: ECCName(unchecked: "user.card"), maximumLength: 20, sensitivity: .payment))
+        limits.declare(
+            try ECCDeclaration(name: ECCName(unchecked: "user.card"), maximumLength: 20, sensitivity: .payment))
         limits.declare(try ECCDeclaration(name: ECCName(unchecked: "user.items"), maximumLength: 10, elements: 3))
         return LedgerConfiguration(
             instance: InstanceName(unchecked: "insurance"), routes: [route],
-            peripherals: [Peripheral(name: PeripheralName(unchecked: "insurance-acd"), defaultRoute: "7000")], limits: limits)
+            peripherals: [Peripheral(name: PeripheralName(unchecked: "insurance-acd"), defaultRoute: "7000")],
+            limits: limits)
     }
 
     static let context = """

@@ -154,7 +154,8 @@ import Testing
 }
 
 @Suite struct DeskBadInputTests {
-    @Test("unknown routing client, translation route and peripheral are refused with the nearest name; nothing is stored")
+    @Test(
+        "unknown routing client, translation route and peripheral are refused with the nearest name; nothing is stored")
     func refusesUnknownNames() async throws {
         let fixture = try DeskFixture()
         let client = await fixture.refusal { () async throws(DeskRefusal) in

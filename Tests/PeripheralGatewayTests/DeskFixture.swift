@@ -35,7 +35,8 @@ struct DeskFixture {
         limits.declare(try ECCDeclaration(name: account, maximumLength: 12, sensitivity: .personal))
         return LedgerConfiguration(
             instance: InstanceName(unchecked: "insurance"), routes: [route],
-            peripherals: [Peripheral(name: PeripheralName(unchecked: "insurance-acd"), defaultRoute: "7000")], limits: limits)
+            peripherals: [Peripheral(name: PeripheralName(unchecked: "insurance-acd"), defaultRoute: "7000")],
+            limits: limits)
     }
 
     static func context() -> CallContext {

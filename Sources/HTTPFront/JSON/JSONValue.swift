@@ -97,7 +97,9 @@ private struct JSONParser {
             guard next == UInt8(ascii: "\"") else { throw fault("a field name in quotes was expected") }
             let at = offset
             let name = try string()
-            guard names.insert(name).inserted else { throw JSONFault(offset: at, reason: "field \"\(name)\" stands twice") }
+            guard names.insert(name).inserted else {
+                throw JSONFault(offset: at, reason: "field \"\(name)\" stands twice")
+            }
             skipSpace()
             guard take(":") else { throw fault("a colon was expected") }
             skipSpace()

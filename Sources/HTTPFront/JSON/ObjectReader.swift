@@ -52,7 +52,8 @@ struct ObjectReader {
         guard let number = UInt32(text) else {
             guard Int(text) != nil else { throw wrongKind(name, value, expected: "a whole number") }
             throw Problem(
-                .limit, "\(place(name)) is \(text); it may be \(range.lowerBound) to \(range.upperBound)", field: place(name))
+                .limit, "\(place(name)) is \(text); it may be \(range.lowerBound) to \(range.upperBound)",
+                field: place(name))
         }
         guard range.contains(number) else {
             throw Problem(

@@ -74,7 +74,9 @@ private struct NodeEncoder: Encoder {
         return ListContainer(node: node, codingPath: codingPath)
     }
 
-    func singleValueContainer() -> any SingleValueEncodingContainer { LeafContainer(node: node, codingPath: codingPath) }
+    func singleValueContainer() -> any SingleValueEncodingContainer {
+        LeafContainer(node: node, codingPath: codingPath)
+    }
 }
 
 private struct FieldsContainer<Key: CodingKey>: KeyedEncodingContainerProtocol {
