@@ -41,7 +41,7 @@ struct PlaySamplesCommand: AsyncParsableCommand {
         if json {
             Terminal.write(report.summary.compact)
         } else {
-            Terminal.write(report.table + "\n\n" + report.sentence)
+            Terminal.write([report.table, report.waysTable, report.sentence].joined(separator: "\n\n"))
         }
         if !report.succeeded { throw CommandFailure(.failed, "not every call ended as the file says") }
     }

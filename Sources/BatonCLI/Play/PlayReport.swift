@@ -34,20 +34,35 @@ package struct PlayReport: Sendable {
         var table = Table(
             [
                 .init("call"), .init("kind"), .init("call key"), .init("label"), .init("source"),
-                .init("label ms", .right),
-                .init("claim ms", .right), .init("as the file says"), .init("way"),
+                .init("label ms", .right), .init("claim ms", .right), .init("as the file says"),
             ], empty: "The file has no calls.")
         for result in results {
-            let way = result.callKey.flatMap { ways[$0] } ?? []
             table.add([
                 result.call.name, result.call.kind, result.callKey ?? "-",
                 result.label.map { $0.isEmpty ? "(none)" : $0 } ?? "-",
                 result.source ?? "-", result.routeMicroseconds.map(BenchReport.milliseconds) ?? "-",
                 result.claimMicroseconds.map(BenchReport.milliseconds) ?? "-", result.faults.isEmpty ? "yes" : "NO",
-                way.joined(separator: " > "),
             ])
         }
         return table.rendered
+    }
+
+    /// The calls' journeys: each way that was taken, by how many calls, and one of them to look at.
+    package var waysTable: String {
+        var calls: [String: [String]] = [:]
+        for (key, kinds) in ways { calls[Self.shortened(kinds), default: []].append(key) }
+        var table = Table(
+            [.init("calls", .right), .init("for example"), .init("way")], empty: "No call has a journey.")
+        for (way, keys) in calls.sorted(by: { ($1.value.count, $0.key) < ($0.value.count, $1.key) }) {
+            table.add([String(keys.count), keys.min() ?? "", way])
+        }
+        return table.rendered
+    }
+
+    /// Over two instances most kinds come twice: each counts where it came first.
+    private static func shortened(_ kinds: [String]) -> String {
+        var seen: Set<String> = []
+        return kinds.filter { seen.insert($0).inserted }.joined(separator: " > ")
     }
 
     /// The ways of all calls that got a key, from the journeys of all sides.
