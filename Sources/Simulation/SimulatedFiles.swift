@@ -115,7 +115,9 @@ struct SimulatedFiles: Sendable {
         var kept = durableNames
         // A link right behind its unlink is one rename: kept or lost together.
         var count = Int.random(in: 0...changes.count, using: &generator)
-        if count > 0, count < changes.count, case .unlink = changes[count - 1], case .link = changes[count] { count += 1 }
+        if count > 0, count < changes.count, case .unlink = changes[count - 1], case .link = changes[count] {
+            count += 1
+        }
         for change in changes.prefix(count) { Self.apply(change, to: &kept) }
         for file in Set(kept.values) {
             guard let before = files[file] else { continue }
@@ -128,7 +130,9 @@ struct SimulatedFiles: Sendable {
     }
 
     private static func survivors(_ file: File, _ generator: inout SeededGenerator) -> [UInt8] {
-        if file.unsynced.isEmpty { return file.durable.count == file.live.count ? file.durable : resized(file, &generator) }
+        if file.unsynced.isEmpty {
+            return file.durable.count == file.live.count ? file.durable : resized(file, &generator)
+        }
         let chance = Int.random(in: 0...3, using: &generator)
         var bytes = file.durable
         for sector in file.unsynced.sorted() {
@@ -138,7 +142,9 @@ struct SimulatedFiles: Sendable {
             var to = min(from + sectorBytes, file.live.count)
             guard from < to else { continue }
             // Now and then a sector is torn as well.
-            if chance == 3, Int.random(in: 0..<8, using: &generator) == 0 { to = Int.random(in: from + 1...to, using: &generator) }
+            if chance == 3, Int.random(in: 0..<8, using: &generator) == 0 {
+                to = Int.random(in: from + 1...to, using: &generator)
+            }
             if bytes.count < to { bytes.append(contentsOf: repeatElement(0, count: to - bytes.count)) }
             bytes.replaceSubrange(from..<to, with: file.live[from..<to])
         }

@@ -18,7 +18,8 @@ package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .disk(let error):
-            "the disk failed: \(error). Nothing was changed after it. Check the disk and its permissions, then start again"
+            "the disk failed: \(error). Nothing was changed after it. "
+                + "Check the disk and its permissions, then start again"
         case .newerVersion(let file, let offset, let version):
             "\(file) at byte \(offset) has format version \(version); this program knows \(LogFormat.version). "
                 + "Run the program that wrote it, or a later one"
@@ -31,7 +32,8 @@ package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
         case .gap(let file, let text):
             "\(file): \(text). Put the missing segments back, or restore this side from a snapshot or the other side"
         case .damaged(let damage): damage.description
-        case .notEmpty(let file): "\(file) is there already: a log is begun in an empty directory only. Move it aside first"
+        case .notEmpty(let file):
+            "\(file) is there already: a log is begun in an empty directory only. Move it aside first"
         case .badArgument(let text): text
         }
     }

@@ -32,7 +32,8 @@ package struct LogLayout: Sendable {
         var others: [(number: UInt64, reading: SegmentHeader.Reading)] = []
         for number in numbers {
             let file = LogFormat.segmentFile(number)
-            let block = try onDisk { () throws(DiskError) in try disk.read(file, offset: 0, count: LogFormat.blockBytes) }
+            let block = try onDisk { () throws(DiskError) in try disk.read(file, offset: 0, count: LogFormat.blockBytes)
+            }
             switch SegmentHeader.read(block, file: number) {
             case .header(let header):
                 let mine = identity ?? whole.first?.identity ?? header.identity
@@ -59,7 +60,8 @@ package struct LogLayout: Sendable {
 
     /// Files whose header is no header.
     private mutating func sort<D: Disk>(
-        _ others: [(number: UInt64, reading: SegmentHeader.Reading)], named: Set<UInt64>, newest: SegmentHeader?, _ disk: D
+        _ others: [(number: UInt64, reading: SegmentHeader.Reading)], named: Set<UInt64>, newest: SegmentHeader?,
+        _ disk: D
     ) throws(LogError) {
         for (number, reading) in others {
             let file = LogFormat.segmentFile(number)
@@ -69,7 +71,8 @@ package struct LogLayout: Sendable {
                 // A header is durable before anything behind it is written.
                 throw .damaged(
                     LogDamage(
-                        file: file, offset: 0, after: newest?.start ?? .zero, what: "the segment's header is lost: \(what)",
+                        file: file, offset: 0, after: newest?.start ?? .zero,
+                        what: "the segment's header is lost: \(what)",
                         finding: .badKnownDurable))
             }
             if let newest, number < newest.number {
@@ -92,7 +95,9 @@ package struct LogLayout: Sendable {
                     let wanted = header.predecessor.map { LogFormat.segmentFile($0.segment) } ?? "no other segment"
                     throw .gap(
                         file: file,
-                        text: "it follows \(wanted), but the segment before it is \(LogFormat.segmentFile(before.number))")
+                        text:
+                            "it follows \(wanted), but the segment before it is \(LogFormat.segmentFile(before.number))"
+                    )
                 }
             }
             let successor = index + 1 < headers.count ? headers[index + 1].predecessor : nil

@@ -44,7 +44,8 @@ package struct LogReader<D: Disk> {
                 let what = Recovery<D>.words(found)
                 guard walk!.isNewest else { throw damage(what, .badKnownDurable, at: nil) }
                 ending = LogDamage(
-                    file: walk!.cursor.file, offset: walk!.cursor.offset, after: position, what: what, finding: .badAlone)
+                    file: walk!.cursor.file, offset: walk!.cursor.offset, after: position, what: what,
+                    finding: .badAlone)
                 return nil
             }
         }
@@ -66,7 +67,8 @@ package struct LogReader<D: Disk> {
             let batch: LoggedBatch
             do throws(LogError) {
                 guard let next = try reader.next() else {
-                    throw reader.damage("the log ends before sequence \(last), which was durable", .badKnownDurable, at: nil)
+                    throw reader.damage(
+                        "the log ends before sequence \(last), which was durable", .badKnownDurable, at: nil)
                 }
                 batch = next
             } catch { throw .log(error) }

@@ -63,7 +63,8 @@ struct LogStart<D: Disk> {
     /// Frees what the new segment made superfluous: unused files, and the room behind the predecessor's end.
     func clean(_ layout: LogLayout, active: UInt64, spares: [UInt64]) throws(LogError) {
         try onDisk { () throws(DiskError) in
-            let useless = layout.tornHeaders + layout.orphans + layout.spares.filter { $0 != active && !spares.contains($0) }
+            let useless =
+                layout.tornHeaders + layout.orphans + layout.spares.filter { $0 != active && !spares.contains($0) }
             for number in useless { try disk.remove(LogFormat.segmentFile(number)) }
             var asides: [String] = []
             for file in try disk.list() {

@@ -69,9 +69,12 @@ struct LogWalk<D: Disk> {
 
     static func contradiction(_ batch: BatchHeader, _ position: Position) -> String? {
         if batch.firstSequence != position.sequence.next {
-            return "a batch that begins with sequence \(batch.firstSequence) stands where \(position.sequence.next) is due"
+            return
+                "a batch that begins with sequence \(batch.firstSequence) stands where \(position.sequence.next) is due"
         }
-        if batch.previousChain != position.chain { return "the chain breaks: the batch follows chain \(batch.previousChain)" }
+        if batch.previousChain != position.chain {
+            return "the chain breaks: the batch follows chain \(batch.previousChain)"
+        }
         if batch.epoch < position.epoch { return "the epoch goes down to \(batch.epoch)" }
         return nil
     }
@@ -79,7 +82,9 @@ struct LogWalk<D: Disk> {
     /// Where the log goes on without a gap after a bad block, if it does: at a batch that continues the chain, or at
     /// the end that the successor names.
     private func findContinuing() throws(LogError) -> Int? {
-        if let end = segment.namedEnd, end.sequence == position.sequence, end.chain == position.chain { return cursor.limit }
+        if let end = segment.namedEnd, end.sequence == position.sequence, end.chain == position.chain {
+            return cursor.limit
+        }
         var scan = cursor
         scan.move(to: cursor.offset + LogFormat.blockBytes)
         var continuing: Int?

@@ -20,7 +20,8 @@ package final class PosixDisk: Disk, @unchecked Sendable {
         package var description: String {
             switch self {
             case .inUse(let directory):
-                "\(directory) is in use by another process: stop the side that runs there, or give this one its own directory"
+                "\(directory) is in use by another process: "
+                    + "stop the side that runs there, or give this one its own directory"
             case .notWritable(let directory, let text):
                 "\(directory) is not writable: \(text). Correct its owner, mode or mount, then start again"
             case .absent(let directory, let text):
@@ -43,7 +44,8 @@ package final class PosixDisk: Disk, @unchecked Sendable {
     /// Opens `directory`, which is made when only its last part is missing. `onCompletion` is called on the lanes'
     /// threads.
     package init(
-        directory: String, access: Access = .exclusive, onCompletion: @escaping @Sendable (DiskCompletion) -> Void = { _ in }
+        directory: String, access: Access = .exclusive,
+        onCompletion: @escaping @Sendable (DiskCompletion) -> Void = { _ in }
     ) throws(OpenError) {
         self.directory = directory
         self.access = access
@@ -94,7 +96,10 @@ package final class PosixDisk: Disk, @unchecked Sendable {
             let begin = PosixClock.microseconds()
             var result: Result<Void, DiskError> = .success(())
             do throws(DiskError) {
-                if canceled { throw DiskError(operation: .write, file: directory, errno: ECANCELED, text: "an earlier write failed") }
+                if canceled {
+                    throw DiskError(
+                        operation: .write, file: directory, errno: ECANCELED, text: "an earlier write failed")
+                }
                 for step in work.steps { try perform(step) }
             } catch {
                 result = .failure(error)
@@ -212,19 +217,22 @@ package final class PosixDisk: Disk, @unchecked Sendable {
     package func freeSpace() throws(DiskError) -> Int {
         var status = statvfs()
         guard fstatvfs(directoryFile.descriptor, &status) == 0 else { throw failure(.freeSpace, directory) }
-        return Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+        return Int(
+            clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
     }
 
     // MARK: Files
 
     private func check(_ file: String, _ operation: DiskOperation, writing: Bool) throws(DiskError) {
         if file.isEmpty || file.contains("/") || file == "." || file == ".." || file == Self.lockFile {
-            throw DiskError(operation: operation, file: file, errno: EINVAL, text: "is not the name of a file of this directory")
+            throw DiskError(
+                operation: operation, file: file, errno: EINVAL, text: "is not the name of a file of this directory")
         }
         if writing && access == .reading { throw failure(operation, file, EROFS) }
     }
 
-    private func handle(_ file: String, _ operation: DiskOperation, create: Bool = false) throws(DiskError) -> PosixFile {
+    private func handle(_ file: String, _ operation: DiskOperation, create: Bool = false) throws(DiskError) -> PosixFile
+    {
         try check(file, operation, writing: create)
         if let known = filesLock.locked({ files[file] }) { return known }
         let mode = access == .exclusive ? O_RDWR : O_RDONLY

@@ -65,10 +65,12 @@ final class PosixLane: @unchecked Sendable {
     init(failsForGood: Bool) {
         self.failsForGood = failsForGood
         let context = Unmanaged.passRetained(self).toOpaque()
-        let code = pthread_create(&thread, nil, { context in
-            Unmanaged<PosixLane>.fromOpaque(context!).takeRetainedValue().run()
-            return nil
-        }, context)
+        let code = pthread_create(
+            &thread, nil,
+            { context in
+                Unmanaged<PosixLane>.fromOpaque(context!).takeRetainedValue().run()
+                return nil
+            }, context)
         precondition(code == 0, "no thread for the disk: \(PosixFile.text(code))")
     }
 

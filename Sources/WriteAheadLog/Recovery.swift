@@ -127,7 +127,9 @@ struct Recovery<D: Disk> {
     private func confirm(_ waiting: inout [Position], at position: Position, _ walk: LogWalk<D>) throws(LogError) {
         while let claim = waiting.first, claim.sequence <= position.sequence {
             guard claim.sequence == position.sequence, claim.chain == position.chain else {
-                throw damage(walk, "the store, the superblock or the other side stands at \(claim), which is not on this log", .contradiction)
+                throw damage(
+                    walk, "the store, the superblock or the other side stands at \(claim), which is not on this log",
+                    .contradiction)
             }
             waiting.removeFirst()
         }
@@ -151,7 +153,9 @@ struct Recovery<D: Disk> {
         cursor.move(to: walk.cursor.offset + LogFormat.blockBytes)
         try cursor.scan { _, found in later.see(found) }
         if let claim = waiting.last {
-            throw damage(walk, "\(what); the store, the superblock or the other side says that \(claim) was durable", .badKnownDurable)
+            throw damage(
+                walk, "\(what); the store, the superblock or the other side says that \(claim) was durable",
+                .badKnownDurable)
         }
         if later.known >= walk.position.sequence.next {
             throw damage(walk, "\(what); a later batch says that \(later.known) was durable", .badKnownDurable)

@@ -86,16 +86,20 @@ package enum RecoveryTable {
         case .badPairedOtherBad:
             return row(
                 "the same, bad there too", .stop,
-                "The record is bad on both sides. The side stops; an operator restores from a snapshot or decides for a cut.")
+                "The record is bad on both sides. The side stops; "
+                    + "an operator restores from a snapshot or decides for a cut."
+            )
         case .badPairedOtherIncarnation:
             return row(
                 "the same, another incarnation answers", .stop,
-                "The other side was formatted or restored since, so its word counts for nothing. The side stops for the operator.")
+                "The other side was formatted or restored since, so its word counts for nothing. "
+                    + "The side stops for the operator."
+            )
         case .badPairedUnreachableZeroSector:
             return row(
                 "the same, other side unreachable, a 512-byte sector of the batch is all zero", .cut,
-                "It was never written whole, so its flush never returned and nobody was told: cut, and the bytes are kept "
-                    + "aside. Going alone is allowed.")
+                "It was never written whole, so its flush never returned and nobody was told: cut, "
+                    + "and the bytes are kept aside. Going alone is allowed.")
         case .badPairedUnreachable:
             return row(
                 "the same, other side unreachable, no such sector", .isolatedDisabled,
@@ -117,7 +121,9 @@ package enum RecoveryTable {
     package static func dump() -> String {
         RecoveryFinding.allCases.map { finding in
             let row = row(finding)
-            return "\(finding.rawValue)\n  found: \(row.found)\n  decision: \(row.decision.rawValue)\n  says: \(row.sentence)\n"
+            return
+                "\(finding.rawValue)\n  found: \(row.found)\n  decision: \(row.decision.rawValue)\n"
+                + "  says: \(row.sentence)\n"
         }.joined(separator: "\n")
     }
 }

@@ -54,7 +54,9 @@ struct SegmentCursor<D: Disk> {
             return .bad("the batch reaches beyond the end of its segment", header: nil)
         }
         guard try load(batch.totalBytes) else { return .bad("the file ends inside the batch", header: batch) }
-        guard withWindow(batch.chainIsRight) else { return .bad("the payload is not the one that was written", header: batch) }
+        guard withWindow(batch.chainIsRight) else {
+            return .bad("the payload is not the one that was written", header: batch)
+        }
         return .batch(batch)
     }
 
@@ -90,13 +92,17 @@ struct SegmentCursor<D: Disk> {
         defer { offset = begin }
         while offset < limit {
             guard try load(min(LogFormat.blockBytes, limit - offset)) else { break }
-            if !withWindow({ $0.isZero(0, min(LogFormat.blockBytes, $0.count)) }) { end = offset + LogFormat.blockBytes }
+            if !withWindow({ $0.isZero(0, min(LogFormat.blockBytes, $0.count)) }) {
+                end = offset + LogFormat.blockBytes
+            }
             offset += LogFormat.blockBytes
         }
         return end
     }
 
-    private static func mayBeginBatch(_ bytes: UnsafeRawBufferPointer) -> Bool { Preamble.has(BatchHeader.magic, bytes) }
+    private static func mayBeginBatch(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        Preamble.has(BatchHeader.magic, bytes)
+    }
 
     private func withWindow<Value>(_ body: (UnsafeRawBufferPointer) -> Value) -> Value {
         window.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[(offset - windowOffset)...])) }
@@ -119,7 +125,9 @@ struct SegmentCursor<D: Disk> {
         }
         return start.withUnsafeBytes { bytes in
             stride(from: 0, to: bytes.count - LogFormat.blockBytes + 1, by: LogFormat.blockBytes).contains { offset in
-                guard case .header(let batch) = BatchHeader.read(bytes.part(offset, LogFormat.blockBytes)) else { return false }
+                guard case .header(let batch) = BatchHeader.read(bytes.part(offset, LogFormat.blockBytes)) else {
+                    return false
+                }
                 return batch.segment == number
             }
         }

@@ -71,7 +71,8 @@ package struct Superblock: Hashable, Sendable {
     package var cleanEnd: Position?
 
     package init(
-        identity: LogIdentity, promise: Promise? = nil, pendingSwap: PendingSwap? = nil, jointIntent: JointIntent? = nil,
+        identity: LogIdentity, promise: Promise? = nil, pendingSwap: PendingSwap? = nil,
+        jointIntent: JointIntent? = nil,
         needsResync: Bool = false, cleanEnd: Position? = nil
     ) {
         self.identity = identity
@@ -174,7 +175,8 @@ struct SuperblockCopy: Equatable {
             }
             if flags.contains(.cleanEnd) {
                 value.cleanEnd = Position(
-                    epoch: bytes.integer(at: 176), sequence: LogSequence(bytes.integer(at: 184)), chain: bytes.hash(at: 192))
+                    epoch: bytes.integer(at: 176), sequence: LogSequence(bytes.integer(at: 184)),
+                    chain: bytes.hash(at: 192))
             }
             return .copy(SuperblockCopy(counter: bytes.integer(at: 40), value: value))
         }
@@ -204,7 +206,8 @@ struct SuperblockCopy: Equatable {
     private static func register(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> RegisterValue? {
         guard let promise = promise(bytes, at: offset) else { return nil }
         return RegisterValue(
-            promise: promise, incarnationA: bytes.integer(at: offset + 16), incarnationB: bytes.integer(at: offset + 24),
+            promise: promise, incarnationA: bytes.integer(at: offset + 16),
+            incarnationB: bytes.integer(at: offset + 24),
             lossy: bytes.integer(at: offset + 10, as: UInt8.self) == 1, nonce: bytes.hash(at: offset + 32))
     }
 }

@@ -31,7 +31,8 @@ package struct SuperblockStore<D: Disk>: Sendable {
             return present
         }
         for file in files where present.contains(file) {
-            let block = try onDisk { () throws(DiskError) in try disk.read(file, offset: 0, count: LogFormat.blockBytes) }
+            let block = try onDisk { () throws(DiskError) in try disk.read(file, offset: 0, count: LogFormat.blockBytes)
+            }
             try store.take(file, SuperblockCopy.read(block))
         }
         return store

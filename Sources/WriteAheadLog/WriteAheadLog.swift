@@ -46,8 +46,8 @@ package enum LogEvent: Hashable, Sendable {
     case failed(reason: String)
 }
 
-/// The ordered log of one side: padded, chained batches in segments (`Schemas/log.md`). A single-threaded state machine:
-/// it is called by its owner's thread only, hands work to the disk and learns of its end by ``completed(_:)``.
+/// The ordered log of one side: padded, chained batches in segments (`Schemas/log.md`). A single-threaded state
+/// machine: it is called by its owner's thread only, hands work to the disk and learns of its end by ``completed(_:)``.
 ///
 /// Invariants: a block that holds durable bytes is never written again; `durable` never runs ahead of a returned
 /// fdatasync; after the first failure nothing is submitted.
@@ -88,7 +88,8 @@ package struct WriteAheadLog<D: Disk>: Sendable {
 
     // MARK: Opening
 
-    /// Verifies the whole log, decides about its tail by the recovery table, and begins a new segment. Waits for the disk.
+    /// Verifies the whole log, decides about its tail by the recovery table, and begins a new segment. Waits for the
+    /// disk.
     /// An empty directory becomes a new log, if nothing says that one was there.
     package static func open(
         _ disk: D, identity: LogIdentity, configuration: LogConfiguration = LogConfiguration(),
@@ -100,15 +101,17 @@ package struct WriteAheadLog<D: Disk>: Sendable {
         try recovery.run()
         var start = LogStart(disk: disk, identity: identity, configuration: configuration)
         if let cut = recovery.cut, let end = recovery.end {
-            try start.keepAside(cut, of: end.segment, as: LogFormat.asideFile(segment: end.segment, offset: cut.lowerBound))
+            try start.keepAside(
+                cut, of: end.segment, as: LogFormat.asideFile(segment: end.segment, offset: cut.lowerBound))
         }
         let report = recovery.report
-        let (active, spares) = try start.begin({ number in
-            SegmentHeader(
-                identity: identity, number: number, segmentBytes: configuration.segmentBytes,
-                firstSequence: report.end.sequence.next, previousChain: report.end.chain,
-                previousEpoch: report.end.epoch, previousTime: report.time, predecessor: recovery.end)
-        }, layout)
+        let (active, spares) = try start.begin(
+            { number in
+                SegmentHeader(
+                    identity: identity, number: number, segmentBytes: configuration.segmentBytes,
+                    firstSequence: report.end.sequence.next, previousChain: report.end.chain,
+                    previousEpoch: report.end.epoch, previousTime: report.time, predecessor: recovery.end)
+            }, layout)
         start.endOfPredecessor = recovery.end?.offset
         try start.clean(layout, active: active.number, spares: spares)
         var closed = recovery.closed
@@ -119,7 +122,8 @@ package struct WriteAheadLog<D: Disk>: Sendable {
                     lastWall: report.time.wall))
         }
         var log = WriteAheadLog(
-            disk: disk, identity: identity, configuration: configuration, active: active, closed: closed, spares: spares,
+            disk: disk, identity: identity, configuration: configuration, active: active, closed: closed,
+            spares: spares,
             report: report)
         log.highestNumber = max(layout.highestNumber, active.number)
         log.requestSpares()
@@ -136,12 +140,13 @@ package struct WriteAheadLog<D: Disk>: Sendable {
         let layout = try LogLayout.read(disk, identity: identity)
         if let first = layout.segments.first { throw .notEmpty(file: first.file) }
         let start = LogStart(disk: disk, identity: identity, configuration: configuration)
-        _ = try start.begin({ number in
-            SegmentHeader(
-                identity: identity, number: number, segmentBytes: configuration.segmentBytes,
-                firstSequence: position.sequence.next, previousChain: position.chain, previousEpoch: position.epoch,
-                previousTime: time, predecessor: nil)
-        }, layout)
+        _ = try start.begin(
+            { number in
+                SegmentHeader(
+                    identity: identity, number: number, segmentBytes: configuration.segmentBytes,
+                    firstSequence: position.sequence.next, previousChain: position.chain, previousEpoch: position.epoch,
+                    previousTime: time, predecessor: nil)
+            }, layout)
     }
 
     private init(
@@ -192,7 +197,8 @@ package struct WriteAheadLog<D: Disk>: Sendable {
     }
 
     /// Takes over a batch that the other side encoded: the same chained part and payload, this side's local part.
-    package mutating func appendCopy(_ encoded: [UInt8], committed: LogSequence) throws(AppendRefusal) -> AppendedBatch {
+    package mutating func appendCopy(_ encoded: [UInt8], committed: LogSequence) throws(AppendRefusal) -> AppendedBatch
+    {
         guard case .header(let theirs) = encoded.withUnsafeBytes(BatchHeader.read), theirs.kind == .records,
             encoded.count == theirs.totalBytes, encoded.withUnsafeBytes(theirs.chainIsRight)
         else { throw .notContinuing("it is not a whole batch") }
@@ -218,7 +224,8 @@ package struct WriteAheadLog<D: Disk>: Sendable {
         return AppendedBatch(header: header, bytes: bytes)
     }
 
-    /// Whether more is durable than any batch says. After 50 ms of quiet the owner then calls ``appendGuard(committed:)``.
+    /// Whether more is durable than any batch says. After 50 ms of quiet the owner then calls
+    /// ``appendGuard(committed:)``.
     package var guardIsDue: Bool { failure == nil && pending.isEmpty && lastTold < durable.sequence }
 
     /// Writes down what is durable, so that rot of the last records can be told from a torn tail. Returns whether one
@@ -254,7 +261,8 @@ package struct WriteAheadLog<D: Disk>: Sendable {
                 layout: LogLayout.Segment(header: active, limit: offset, namedEnd: end), lastWall: lastTime.wall))
         active = SegmentHeader(
             identity: identity, number: number, segmentBytes: configuration.segmentBytes,
-            firstSequence: end.sequence.next, previousChain: end.chain, previousEpoch: end.epoch, previousTime: lastTime,
+            firstSequence: end.sequence.next, previousChain: end.chain, previousEpoch: end.epoch,
+            previousTime: lastTime,
             predecessor: before)
         offset = LogFormat.blockBytes
         durableOffset = LogFormat.blockBytes
@@ -398,7 +406,9 @@ package struct WriteAheadLog<D: Disk>: Sendable {
         if durable.sequence <= sequence { return }
         if sequence < base.sequence {
             throw .log(
-                .gap(file: LogFormat.segmentFile(active.number), text: "the log begins after \(base.sequence), not \(sequence)"))
+                .gap(
+                    file: LogFormat.segmentFile(active.number),
+                    text: "the log begins after \(base.sequence), not \(sequence)"))
         }
         let newest = LogLayout.Segment(header: active, limit: durableOffset, namedEnd: nil)
         let reader: LogReader<D>

@@ -15,13 +15,16 @@ struct CrashTests {
     /// Opens an image and compares: everything acknowledged, nothing invented, order kept.
     @discardableResult
     private func recover(
-        _ image: SimulatedDisk, _ expected: Expectation, _ what: String, sourceLocation: SourceLocation = #_sourceLocation
+        _ image: SimulatedDisk, _ expected: Expectation, _ what: String,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) -> LogRig? {
         do {
             let rig = try LogRig(image)
             let found = try records(of: rig.log)
             let all = expected.base + expected.issued
-            #expect(found.count >= expected.base.count + expected.acknowledged, "\(what): lost", sourceLocation: sourceLocation)
+            #expect(
+                found.count >= expected.base.count + expected.acknowledged, "\(what): lost",
+                sourceLocation: sourceLocation)
             #expect(found == Array(all.prefix(found.count)), "\(what): wrong", sourceLocation: sourceLocation)
             return rig
         } catch {
@@ -101,7 +104,8 @@ struct CrashTests {
         try rig.append([sampleRecord(1)])
         let batch = try rig.submit([sampleRecord(2)])
         rig.settle()
-        let tail = Array(try #require(disk.contents("segment-000000000001.log"))[batch.header.offset...].prefix(batch.bytes.count))
+        let tail = Array(
+            try #require(disk.contents("segment-000000000001.log"))[batch.header.offset...].prefix(batch.bytes.count))
         // The last sectors never arrived.
         disk.harm("segment-000000000001.log") { bytes in
             for index in batch.header.offset + 512..<batch.header.offset + batch.bytes.count { bytes[index] = 0 }
@@ -115,7 +119,8 @@ struct CrashTests {
         #expect(try records(of: again.log) == [sampleRecord(1)])
     }
 
-    @Test("a disk fault at every call stops the log or is refused by type, and nothing acknowledged is lost",
+    @Test(
+        "a disk fault at every call stops the log or is refused by type, and nothing acknowledged is lost",
         arguments: [DiskFault.inputOutput, .noSpace, .shortWrite, .syncFails])
     func faultAtEveryCall(fault: DiskFault) throws {
         var call = 0
@@ -158,7 +163,9 @@ struct CrashTests {
         return !ended
     }
 
-    @Test("a write that the disk lost or misplaced is found, never passed over", arguments: [DiskFault.lostWrite, .misdirectedWrite])
+    @Test(
+        "a write that the disk lost or misplaced is found, never passed over",
+        arguments: [DiskFault.lostWrite, .misdirectedWrite])
     func lyingDisk(fault: DiskFault) throws {
         let honest = SimulatedDisk(seed: 1)
         try LogRig(honest).append(numbers: 0..<30)

@@ -12,7 +12,8 @@ func projectFile(_ parts: String..., here: String = #filePath) throws -> [UInt8]
     return try disk.read(parts[parts.count - 1], offset: 0, count: 1 << 20)
 }
 
-/// Compares with a checked-in file. With `BATON_REWRITE_GOLDEN` set the file is written anew instead, for a reviewer's diff.
+/// Compares with a checked-in file. With `BATON_REWRITE_GOLDEN` set the file is written anew instead, for a
+/// reviewer's diff.
 func expectGolden(
     _ text: String, _ parts: String..., here: String = #filePath, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
@@ -39,7 +40,9 @@ func hexadecimal(_ bytes: [UInt8]) -> String {
         let line = bytes[offset..<min(offset + 16, bytes.count)]
         if last.map({ Array($0) == Array(line) }) ?? false { continue }
         last = line
-        text += padded(String(offset, radix: 16), 8) + " " + line.map { " " + padded(String($0, radix: 16), 2) }.joined() + "\n"
+        text +=
+            padded(String(offset, radix: 16), 8) + " " + line.map { " " + padded(String($0, radix: 16), 2) }.joined()
+            + "\n"
     }
     return text + padded(String(bytes.count, radix: 16), 8) + "\n"
 }

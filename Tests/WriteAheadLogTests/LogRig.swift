@@ -6,7 +6,8 @@ import WriteAheadLog
 
 typealias SimulatedLog = WriteAheadLog<SimulatedDisk>
 
-let thisSide = LogIdentity(pairID: Hash128(high: 0x1122_3344_5566_7788, low: 0x99aa_bbcc_ddee_ff00), side: .a, incarnation: 7)
+let thisSide = LogIdentity(
+    pairID: Hash128(high: 0x1122_3344_5566_7788, low: 0x99aa_bbcc_ddee_ff00), side: .a, incarnation: 7)
 
 /// Segments of 8 blocks, so that a few dozen batches roll over.
 let smallSegments = LogConfiguration(segmentBytes: 32 << 10)
@@ -34,13 +35,15 @@ final class LogRig {
         evidence: DurableEvidence = DurableEvidence(), identity: LogIdentity = thisSide
     ) throws(LogError) {
         self.disk = disk
-        (log, report) = try SimulatedLog.open(disk, identity: identity, configuration: configuration, evidence: evidence)
+        (log, report) = try SimulatedLog.open(
+            disk, identity: identity, configuration: configuration, evidence: evidence)
         milliseconds = log.lastTime.log.milliseconds
     }
 
     var time: BatchTime {
         BatchTime(
-            log: LogTime(milliseconds: milliseconds), wall: WallTime(milliseconds: 1_795_000_000_000 + Int64(milliseconds)))
+            log: LogTime(milliseconds: milliseconds),
+            wall: WallTime(milliseconds: 1_795_000_000_000 + Int64(milliseconds)))
     }
 
     /// Hands a batch over, without waiting for it.
@@ -96,7 +99,8 @@ func sampleRecords(_ numbers: Range<Int>) -> [[UInt8]] { numbers.map(sampleRecor
 
 /// The damage that opening reports; fails the test when it opens, or fails otherwise.
 func damage(
-    _ disk: SimulatedDisk, _ evidence: DurableEvidence = DurableEvidence(), sourceLocation: SourceLocation = #_sourceLocation
+    _ disk: SimulatedDisk, _ evidence: DurableEvidence = DurableEvidence(),
+    sourceLocation: SourceLocation = #_sourceLocation
 ) -> LogDamage? {
     do throws(LogError) {
         _ = try SimulatedLog.open(disk, identity: thisSide, configuration: smallSegments, evidence: evidence)

@@ -64,7 +64,9 @@ struct PosixDiskTests {
     func lock() throws {
         let directory = TemporaryDirectory()
         var first: PosixDisk? = try PosixDisk(directory: directory.path)
-        #expect(throws: PosixDisk.OpenError.inUse(directory: directory.path)) { try PosixDisk(directory: directory.path) }
+        #expect(throws: PosixDisk.OpenError.inUse(directory: directory.path)) {
+            try PosixDisk(directory: directory.path)
+        }
         try first?.write("file", offset: 0, bytes: [1, 2, 3])
         let reader = try PosixDisk(directory: directory.path, access: .reading)
         #expect(try reader.read("file", offset: 1, count: 10) == [2, 3])
@@ -78,7 +80,9 @@ struct PosixDiskTests {
     func absent() throws {
         #expect(throws: PosixDisk.OpenError.self) { try PosixDisk(directory: "/tmp/baton-absent/below") }
         #expect(throws: PosixDisk.OpenError.self) { try PosixDisk(directory: "/dev/null") }
-        #expect("\(PosixDisk.OpenError.inUse(directory: "/d"))" != "\(PosixDisk.OpenError.notWritable(directory: "/d", text: ""))")
+        #expect(
+            "\(PosixDisk.OpenError.inUse(directory: "/d"))"
+                != "\(PosixDisk.OpenError.notWritable(directory: "/d", text: ""))")
     }
 
     @Test("a name that leads out of the directory is refused")

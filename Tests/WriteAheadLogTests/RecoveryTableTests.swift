@@ -34,7 +34,9 @@ struct RecoveryTableTests {
         }
     }
 
-    private func findings(_ disk: SimulatedDisk, _ evidence: DurableEvidence = DurableEvidence()) throws -> [RecoveryFinding] {
+    private func findings(_ disk: SimulatedDisk, _ evidence: DurableEvidence = DurableEvidence()) throws
+        -> [RecoveryFinding]
+    {
         try LogRig(disk, evidence: evidence).report.notes.map(\.finding)
     }
 
@@ -53,7 +55,9 @@ struct RecoveryTableTests {
     @Test("every finding has one row with its own sentence")
     func everyFinding() {
         for finding in RecoveryFinding.allCases { #expect(RecoveryTable.row(finding).finding == finding) }
-        #expect(Set(RecoveryFinding.allCases.map { RecoveryTable.row($0).sentence }).count == RecoveryFinding.allCases.count)
+        #expect(
+            Set(RecoveryFinding.allCases.map { RecoveryTable.row($0).sentence }).count == RecoveryFinding.allCases.count
+        )
     }
 
     @Test("header, payload and chain good: taken; zeros to the end: a clean end")

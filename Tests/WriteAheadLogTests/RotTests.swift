@@ -21,7 +21,9 @@ struct RotTests {
     private func isRefused(_ image: SimulatedDisk, _ evidence: DurableEvidence, _ what: String) -> Bool {
         do throws(LogError) {
             let rig = try LogRig(image, evidence: evidence)
-            #expect(throws: Never.self, "\(what)") { try #expect(records(of: rig.log) == sampleRecords(0..<Self.count), "\(what)") }
+            #expect(throws: Never.self, "\(what)") {
+                try #expect(records(of: rig.log) == sampleRecords(0..<Self.count), "\(what)")
+            }
             return false
         } catch {
             switch error {

@@ -215,7 +215,8 @@ struct RoundTripTests {
         var torn = stale.bytes
         torn[300] ^= 1
         #expect(throws: AppendRefusal.self) { try follower.log.appendCopy(torn, committed: .zero) }
-        let again = try LogRig(follower.disk.killImage(), configuration: LogConfiguration(segmentBytes: 28 << 10), identity: other)
+        let again = try LogRig(
+            follower.disk.killImage(), configuration: LogConfiguration(segmentBytes: 28 << 10), identity: other)
         #expect(again.report.end == follower.log.end)
     }
 

@@ -19,7 +19,9 @@ let fullSuperblock = Superblock(
 
 @Suite("The superblock is there in one whole copy at any moment")
 struct SuperblockTests {
-    private func store(_ disk: SimulatedDisk) throws -> SuperblockStore<SimulatedDisk> { try SuperblockStore.open(disk) }
+    private func store(_ disk: SimulatedDisk) throws -> SuperblockStore<SimulatedDisk> {
+        try SuperblockStore.open(disk)
+    }
 
     @Test("what was written comes back, with every field, from alternating files")
     func alternating() throws {
