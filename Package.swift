@@ -28,8 +28,9 @@ func part(_ name: String, _ dependencies: [Target.Dependency], settings: [SwiftS
     .target(name: name, dependencies: dependencies, swiftSettings: strict + settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+/// `besides`: files that the tests find by their own path.
+func tests(_ name: String, _ dependencies: [Target.Dependency], besides: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: besides, swiftSettings: strict)
 }
 
 let package = Package(
@@ -62,7 +63,7 @@ let package = Package(
         part("ReplicatedLedger", ["ByteCoding", "CallModel", "Ledger", "WriteAheadLog", "ContextStore"]),
         // Level 4: sockets and files.
         part("Transport", ["CallModel", "INCRP", nio, nioPosix, nioHTTP1, logging, protobuf]),
-        .target(name: "ConfigurationFiles", dependencies: ["CallModel", "Ledger", "INCRP", "Routing", yams], path: "Sources/Configuration", swiftSettings: strict),
+        part("ConfigurationFiles", ["CallModel", "Ledger", "INCRP", "Routing", yams]),
         // Level 5: services.
         part("CallRouter", ["CallModel", "Ledger", "Routing", "INCRP", "ReplicatedLedger", logging]),
         part("PeripheralGateway", ["CallModel", "Ledger", "ReplicatedLedger"]),
@@ -82,9 +83,43 @@ let package = Package(
                 "ConfigurationFiles", "CallRouter", "PeripheralGateway", "Console", "HTTPFront", nio, nioPosix, logging, lifecycle,
             ]),
         // Level 8: the program, and what proves it.
-        part("BatonCLI", ["CallModel", "ConfigurationFiles", "Node", "Transport", nio, nioPosix, argumentParser]),
+        part("BatonCLI", ["CallModel", "ConfigurationFiles", "Node", "Transport", nioPosix, logging, argumentParser]),
         .executableTarget(name: "baton", dependencies: ["BatonCLI", argumentParser], swiftSettings: strict),
-        part("Simulation", ["ByteCoding", "CallModel", "WriteAheadLog"]),
-        part("LedgerDouble", ["CallModel", "Ledger", "ReplicatedLedger"]),
+        part("Simulation", ["WriteAheadLog"]),
+        part("LedgerDouble", ["ByteCoding", "CallModel", "ContextStore", "Ledger", "ReplicatedLedger"]),
+
+        tests("ByteCodingTests", ["ByteCoding"]),
+        tests("CallModelTests", ["ByteCoding", "CallModel"]),
+        tests("LedgerTests", ["ByteCoding", "CallModel", "Ledger"]),
+        tests("RoutingTests", ["CallModel", "Routing"]),
+        tests("INCRPTests", ["CallModel", "INCRP"]),
+        tests("LMDBTests", ["LMDB"]),
+        tests(
+            "WriteAheadLogTests", ["ByteCoding", "CallModel", "WriteAheadLog", "Simulation"], besides: ["format.golden"]),
+        tests("ContextStoreTests", ["ByteCoding", "CallModel", "Ledger", "LMDB", "ContextStore"]),
+        tests(
+            "TransportTests",
+            ["CallModel", "INCRP", "Transport", nio, nioPosix, nioHTTP1, logging, protobuf]),
+        tests(
+            "ConfigurationFilesTests", ["CallModel", "Ledger", "INCRP", "Routing", "ConfigurationFiles"],
+            besides: ["Samples", "schema_verdicts.py"]),
+        tests(
+            "CallRouterTests",
+            [
+                "CallModel", "Ledger", "Routing", "INCRP", "ContextStore", "ReplicatedLedger", "CallRouter", "LedgerDouble",
+                logging,
+            ]),
+        tests("PeripheralGatewayTests", ["CallModel", "Ledger", "ReplicatedLedger", "PeripheralGateway", "LedgerDouble"]),
+        tests(
+            "HTTPFrontTests",
+            [
+                "CallModel", "Ledger", "INCRP", "ReplicatedLedger", "CallRouter", "PeripheralGateway", "Console", "HTTPFront",
+                "LedgerDouble", logging, lifecycle,
+            ]),
+        tests("BatonTests", ["BatonCLI"]),
+        tests("HouseTests", []),
+        tests(
+            "ScenarioTests",
+            ["CallModel", "ConfigurationFiles", "Transport", "Node", logging, nioPosix]),
     ]
 )

@@ -27,6 +27,18 @@ package final class LedgerLoop: LedgerService {
         case drain(EventLoopPromise<Void>)
     }
 
+    private struct Mailbox: Sendable {
+        var messages: [Message] = []
+        /// The event loop is about to end: nothing is taken any more.
+        var isClosed = false
+
+        mutating func takeAll() -> [Message] {
+            let taken = messages
+            messages.removeAll(keepingCapacity: true)
+            return taken
+        }
+    }
+
     /// What only the event loop touches.
     private struct Loop {
         var core: ReplicatedLedger<Production>?
@@ -37,7 +49,7 @@ package final class LedgerLoop: LedgerService {
 
     package let eventLoop: any EventLoop
     private let clock = SystemClock()
-    private let mailbox = Mutex<[Message]>([])
+    private let mailbox = Mutex(Mailbox())
     private let loop: NIOLoopBoundBox<Loop>
 
     package init(eventLoop: any EventLoop) {
@@ -72,7 +84,7 @@ package final class LedgerLoop: LedgerService {
             post(
                 .read { view in
                     guard let view else {
-                        return continuation.resume(returning: .failure(.unavailable(reason: "the side is starting")))
+                        return continuation.resume(returning: .failure(.unavailable(reason: "the side does not run")))
                     }
                     continuation.resume(returning: .success(body(view)))
                 })
@@ -93,12 +105,39 @@ package final class LedgerLoop: LedgerService {
         try await promise.futureResult.get()
     }
 
-    private func post(_ message: Message) {
-        let first = mailbox.withLock { messages in
-            messages.append(message)
-            return messages.count == 1
+    /// Nothing is taken any more, so that the event loop may end. Must be called on it, after ``drain()``.
+    package func close() {
+        eventLoop.preconditionInEventLoop()
+        let left = mailbox.withLock { mailbox in
+            mailbox.isClosed = true
+            return mailbox.takeAll()
         }
-        if first { eventLoop.execute { self.turn() } }
+        for message in left { refuse(message) }
+        loop.value.wake?.cancel()
+        loop.value.wake = nil
+    }
+
+    private func post(_ message: Message) {
+        enum Posted { case first, later, refused }
+        let posted = mailbox.withLock { mailbox -> Posted in
+            if mailbox.isClosed { return .refused }
+            mailbox.messages.append(message)
+            return mailbox.messages.count == 1 ? .first : .later
+        }
+        switch posted {
+        case .first: eventLoop.execute { self.turn() }
+        case .later: break
+        case .refused: refuse(message)
+        }
+    }
+
+    private func refuse(_ message: Message) {
+        switch message {
+        case .request(let request): request.reply(.failure(.unavailable(reason: "the side has stopped")))
+        case .read(let body): body(nil)
+        case .drain(let promise): promise.succeed()
+        case .disk, .storeDurable, .storeFailed: break
+        }
     }
 
     // MARK: On the event loop
@@ -110,12 +149,8 @@ package final class LedgerLoop: LedgerService {
     }
 
     private func turn() {
-        guard let core = loop.value.core else { return answerReadsWhileStarting() }
-        let messages = mailbox.withLock { messages in
-            let taken = messages
-            messages.removeAll(keepingCapacity: true)
-            return taken
-        }
+        guard let core = loop.value.core else { return }
+        let messages = mailbox.withLock { $0.takeAll() }
         for message in messages {
             switch message {
             case .request(let request): core.submit(request)
@@ -132,15 +167,6 @@ package final class LedgerLoop: LedgerService {
         }
         core.endOfTurn()
         scheduleWake(core.nextWakeMilliseconds)
-    }
-
-    private func answerReadsWhileStarting() {
-        let reads = mailbox.withLock { messages in
-            let reads = messages.filter { if case .read = $0 { true } else { false } }
-            messages.removeAll { if case .read = $0 { true } else { false } }
-            return reads
-        }
-        for case .read(let body) in reads { body(nil) }
     }
 
     private func scheduleWake(_ next: UInt64?) {

@@ -11,10 +11,10 @@ package enum Node {
     /// ``SideFault``, whose descriptions are for the operator.
     package static func run(
         configurationPath: String, environment: [String: String], logger: Logger,
-        onServing: @escaping @Sendable (Side) -> Void = { _ in }
+        onServing: @escaping @Sendable (RunningSide) -> Void = { _ in }
     ) async throws {
         let configuration = try Configuration.load(path: configurationPath, environment: environment)
-        let side = try await Side.start(configuration, logger: logger)
+        let side = try await RunningSide.start(configuration, logger: logger)
         let signals = Signals()
         onServing(side)
         let stopping = Task {
@@ -41,13 +41,13 @@ package enum Node {
         if let fault { throw fault }
     }
 
-    private static func stop(_ side: Side, logger: Logger) async {
+    private static func stop(_ side: RunningSide, logger: Logger) async {
         logger.info("the side is stopping")
         do { try await side.stop() } catch { logger.error("the stop was not clean: \(error). Nothing acknowledged is lost") }
     }
 
     private static func reload(
-        _ side: Side, path: String, environment: [String: String], logger: Logger
+        _ side: RunningSide, path: String, environment: [String: String], logger: Logger
     ) async {
         do {
             try await side.reload(try Configuration.load(path: path, environment: environment))

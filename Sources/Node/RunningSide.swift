@@ -23,7 +23,7 @@ package struct SideFault: Error, Sendable, CustomStringConvertible {
 }
 
 /// One running side of an instance: data directory, ledger, services and listeners, from start to stop.
-package final class Side: Sendable {
+package final class RunningSide: Sendable {
     private let logger: Logger
     private let ledgerGroup: MultiThreadedEventLoopGroup
     private let ledger: LedgerLoop
@@ -45,14 +45,14 @@ package final class Side: Sendable {
 
     /// Recovers what the data directory holds, puts the configuration into the ledger, and opens the listeners, so that
     /// whoever can connect is served. Throws a ``SideFault`` that names what is wrong and what to do.
-    package static func start(_ configuration: SideConfiguration, logger: Logger) async throws -> Side {
+    package static func start(_ configuration: SideConfiguration, logger: Logger) async throws -> RunningSide {
         for warning in configuration.warnings { logger.warning("\(warning)") }
         let token = try configuration.http.tokenFile.map { (file) throws(SideFault) in try TokenFile.read(file) }
         let ledgerGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let ended = Ending()
         let recovered = try await recover(configuration, on: ledgerGroup, ended: ended, logger: logger)
         do {
-            return try await Side(
+            return try await RunningSide(
                 configuration, token: token, recovered: recovered, ledgerGroup: ledgerGroup, ended: ended, logger: logger)
         } catch {
             try? await ledgerGroup.shutdownGracefully()  // the first error is the one to tell
@@ -133,6 +133,7 @@ package final class Side: Sendable {
         let loop = ledger
         try await ledger.eventLoop.submit {
             store.close()
+            defer { loop.close() }
             try loop.withCore { try $0.closeLog() }
         }.get()
         disk.close()
@@ -144,7 +145,7 @@ package final class Side: Sendable {
 
 // MARK: - Steps of the start
 
-extension Side {
+extension RunningSide {
     struct RunningLedger {
         let loop: LedgerLoop
         let disk: PosixDisk
