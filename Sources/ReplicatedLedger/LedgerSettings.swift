@@ -1,6 +1,7 @@
 /// The pace and the bounds of a replicated ledger.
 package struct LedgerSettings: Sendable {
-    /// Requests that wait to be logged may hold so much; beyond it they get `busy`.
+    /// Requests that wait to be logged may hold so much memory, as charged; beyond it they get `busy`. Those that wait
+    /// for the store count for new contexts only: they never take the room of a claim.
     package var queuedBytesLimit = 64 * 1024 * 1024
     package var mostBatchRecords = 4096
     package var mostBatchBytes = 1024 * 1024

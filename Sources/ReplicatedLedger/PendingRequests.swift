@@ -1,4 +1,5 @@
 package import Ledger
+internal import WriteAheadLog
 
 /// A record on its way: encoded once, by whoever asked, and answered once.
 package struct LedgerRequest: Sendable {
@@ -18,6 +19,11 @@ package struct LedgerRequest: Sendable {
         self.reply = reply
     }
 
+    /// The record and its closure stand beside the bytes.
+    private static let placeBytes = 512
+
+    var chargedBytes: Int { bytes.count + Self.placeBytes }
+
     /// New contexts wait while the store is behind; whatever takes one away, or closes a dialog, never does.
     var parksContext: Bool {
         switch record {
@@ -27,63 +33,63 @@ package struct LedgerRequest: Sendable {
     }
 }
 
-/// Requests in the order of their arrival, bounded in number and bytes, refused at their deadlines.
+/// Requests in the order of their arrival, refused at their deadlines.
 struct PendingRequests {
     private var requests: ArraySlice<LedgerRequest> = []
-    private(set) var byteCount = 0
+    /// What they hold of the memory: their bytes, and a charge for each one's place.
+    private(set) var chargedBytes = 0
     /// No deadline lies before this one; kept so that looking is cheap.
     private(set) var earliestDeadline = UInt64.max
 
     var isEmpty: Bool { requests.isEmpty }
-    var count: Int { requests.count }
 
     mutating func append(_ request: LedgerRequest) {
         requests.append(request)
-        byteCount += request.bytes.count
+        chargedBytes += request.chargedBytes
         earliestDeadline = min(earliestDeadline, request.deadlineElapsedMilliseconds)
     }
 
-    /// Takes from the front as many as fit into one batch, at least one.
-    mutating func takeBatch(mostRequests: Int, mostBytes: Int) -> [LedgerRequest] {
+    /// From the front as many as fit into one batch, at least one when there is any. They stay here.
+    func nextBatch(mostRequests: Int, mostPayloadBytes: Int) -> [LedgerRequest] {
         var bytes = 0
-        var taken = 0
+        var count = 0
         for request in requests.prefix(mostRequests) {
-            if taken > 0 && bytes + request.bytes.count > mostBytes { break }
-            bytes += request.bytes.count
-            taken += 1
+            bytes += request.bytes.count + LogFormat.recordPrefixBytes
+            if count > 0 && bytes > mostPayloadBytes { break }
+            count += 1
         }
-        let batch = Array(requests.prefix(taken))
-        requests = requests.dropFirst(taken)
-        byteCount -= bytes
-        if requests.isEmpty {
-            requests = []
-            earliestDeadline = .max
-        }
-        return batch
+        return Array(requests.prefix(count))
     }
 
-    /// Puts a batch back that could not be logged yet.
-    mutating func putBack(_ batch: [LedgerRequest]) {
-        let later = takeAll()
-        for request in batch + later { append(request) }
+    mutating func remove(_ batch: [LedgerRequest]) {
+        if batch.count == requests.count { return removeAll() }
+        requests = requests.dropFirst(batch.count)
+        chargedBytes -= batch.reduce(0) { $0 + $1.chargedBytes }
     }
 
     /// Takes out those whose deadline has come.
     mutating func takeExpired(elapsedMilliseconds: UInt64) -> [LedgerRequest] {
         if earliestDeadline > elapsedMilliseconds { return [] }
-        let expired = requests.filter { $0.deadlineElapsedMilliseconds <= elapsedMilliseconds }
-        requests = ArraySlice(requests.filter { $0.deadlineElapsedMilliseconds > elapsedMilliseconds })
-        byteCount = requests.reduce(0) { $0 + $1.bytes.count }
-        earliestDeadline = requests.map(\.deadlineElapsedMilliseconds).min() ?? .max
-        return Array(expired)
+        let all = takeAll()
+        var expired: [LedgerRequest] = []
+        for request in all {
+            if request.deadlineElapsedMilliseconds <= elapsedMilliseconds {
+                expired.append(request)
+            } else {
+                append(request)
+            }
+        }
+        return expired
     }
 
     mutating func takeAll() -> [LedgerRequest] {
-        defer {
-            requests = []
-            byteCount = 0
-            earliestDeadline = .max
-        }
+        defer { removeAll() }
         return Array(requests)
+    }
+
+    private mutating func removeAll() {
+        requests = []
+        chargedBytes = 0
+        earliestDeadline = .max
     }
 }

@@ -40,7 +40,10 @@ package final class ReplicatedLedger<World: Surroundings> {
     /// Why a spare segment could not be made; nil when none is wanting.
     private var spareDelay: String?
     private var lastSpareElapsedMilliseconds: UInt64 = 0
+    /// Why it does not serve any more.
     private var stopReason: String?
+    /// Disk or store failed.
+    private var hasFault = false
     private var flushTimes = FlushTimes()
     private var batchCount: UInt64 = 0
     private var recordCount: UInt64 = 0
@@ -76,10 +79,12 @@ package final class ReplicatedLedger<World: Surroundings> {
     /// A request arrived. It is answered by its reply, once.
     package func submit(_ request: LedgerRequest) {
         if let stopReason { return request.reply(.failure(.unavailable(reason: stopReason))) }
-        if request.bytes.count > LogFormat.maximumRecordBytes {
-            return request.reply(.failure(.tooLarge(bytes: request.bytes.count, limit: LogFormat.maximumRecordBytes)))
+        let limit = min(LogFormat.maximumRecordBytes, log.configuration.maximumPayloadBytes - LogFormat.recordPrefixBytes)
+        if request.bytes.count > limit {
+            return request.reply(.failure(.tooLarge(bytes: request.bytes.count, limit: limit)))
         }
-        if gathering.byteCount + held.byteCount + request.bytes.count > settings.queuedBytesLimit {
+        let queued = gathering.chargedBytes + (request.parksContext ? held.chargedBytes : 0)
+        if queued + request.chargedBytes > settings.queuedBytesLimit {
             return request.reply(.failure(.busy(reason: "more than \(settings.queuedBytesLimit) bytes wait to be logged")))
         }
         if request.parksContext && (!held.isEmpty || pressure != nil) {
@@ -119,7 +124,9 @@ package final class ReplicatedLedger<World: Surroundings> {
             if !gathering.isEmpty {
                 startBatch(elapsed)
             } else if guardWanted && elapsed >= lastBatchElapsedMilliseconds + settings.guardAfterMilliseconds {
-                guardWanted = !log.appendGuard(committed: committed.sequence) && log.guardIsDue
+                // When the segment has no room for it, the next segment's header says the same.
+                _ = log.appendGuard(committed: committed.sequence)
+                guardWanted = false
             }
         }
         if spareDelay != nil && elapsed >= lastSpareElapsedMilliseconds + settings.spareRetryMilliseconds {
@@ -133,7 +140,8 @@ package final class ReplicatedLedger<World: Surroundings> {
         if stopReason != nil { return nil }
         var wake = min(gathering.earliestDeadline, held.earliestDeadline)
         if let flight { wake = min(wake, flight.earliestDeadline) }
-        if flight == nil {
+        // With requests that wait for room in the log, its next event wakes.
+        if flight == nil && gathering.isEmpty {
             if guardWanted { wake = min(wake, lastBatchElapsedMilliseconds + settings.guardAfterMilliseconds) }
             if let due = clockRecordDue { wake = min(wake, due) }
         }
@@ -145,13 +153,15 @@ package final class ReplicatedLedger<World: Surroundings> {
     /// Ends service, without a fault: what is queued is refused; a batch on its way to the disk still becomes durable.
     /// True when nothing is in flight any more.
     package func drain() -> Bool {
-        if stopReason == nil { refuseAll("the side is stopping") }
+        refuseAll("the side is stopping")
         return flight == nil
     }
 
     /// After ``drain()``: notes in the superblock where the log ends, so that the next start knows of a clean stop.
+    /// Nothing is written after the log has failed.
     package func closeLog() throws(LogError) {
         precondition(flight == nil, "a log is closed with nothing in flight")
+        if log.failure != nil { return }
         superblock.cleanEnd = log.durable
         try superblocks.write(superblock)
     }
@@ -159,16 +169,18 @@ package final class ReplicatedLedger<World: Surroundings> {
     // MARK: The way of a batch
 
     private func startBatch(_ elapsed: UInt64) {
-        let requests = gathering.takeBatch(mostRequests: settings.mostBatchRecords, mostBytes: settings.mostBatchBytes)
+        let requests = gathering.nextBatch(
+            mostRequests: settings.mostBatchRecords,
+            mostPayloadBytes: min(settings.mostBatchBytes, log.configuration.maximumPayloadBytes))
         let time = BatchTime(log: logClock.now(elapsedMilliseconds: elapsed), wall: clock.wall())
         do throws(AppendRefusal) {
             let batch = try log.append(
                 records: requests.map(\.bytes), time: time, epoch: epoch, committed: committed.sequence)
+            gathering.remove(requests)
             flight = Flight(requests: requests, time: time, end: batch.position)
             lastBatchElapsedMilliseconds = elapsed
             guardWanted = true
         } catch {
-            gathering.putBack(requests)
             // Without a spare they wait for one; anything else is a fault of the log, or of ours.
             if error != .spareMissing { stop("the log refused a batch: \(error)") }
         }
@@ -179,7 +191,11 @@ package final class ReplicatedLedger<World: Surroundings> {
         flight = nil
         flushTimes.add(microseconds)
         // The disk gets its next batch before this one is applied: it is the slower of the two.
-        if !gathering.isEmpty && stopReason == nil { startBatch(clock.elapsedMilliseconds()) }
+        if !gathering.isEmpty && stopReason == nil {
+            let elapsed = clock.elapsedMilliseconds()
+            refuseExpired(elapsed)
+            if !gathering.isEmpty { startBatch(elapsed) }
+        }
         commit(landed)
     }
 
@@ -268,17 +284,21 @@ package final class ReplicatedLedger<World: Surroundings> {
 
     // MARK: Stopping
 
+    /// Ends service for a fault of disk or store, also when it was being stopped already.
     private func stop(_ reason: String) {
-        if stopReason != nil { return }
+        if hasFault { return }
+        hasFault = true
         refuseAll(reason)
         for request in flight?.takeExpired(elapsedMilliseconds: .max) ?? [] {
             request.reply(.failure(.unavailable(reason: "\(reason); the request may still take effect")))
         }
+        // A failed log completes nothing any more.
+        if log.failure != nil { flight = nil }
         onStop(reason)
     }
 
     private func refuseAll(_ reason: String) {
-        stopReason = reason
+        if stopReason == nil { stopReason = reason }
         for request in gathering.takeAll() + held.takeAll() { request.reply(.failure(.unavailable(reason: reason))) }
     }
 }
