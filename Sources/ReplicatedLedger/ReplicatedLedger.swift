@@ -36,6 +36,7 @@ package final class ReplicatedLedger<World: Surroundings> {
     private var flight: Flight?
     private var guardWanted = false
     private var lastBatchElapsedMilliseconds: UInt64 = 0
+    private var snapshot: LogSequence?
     private var lastTrimElapsedMilliseconds: UInt64 = 0
     /// Why a spare segment could not be made; nil when none is wanting.
     private var spareDelay: String?
@@ -110,6 +111,10 @@ package final class ReplicatedLedger<World: Surroundings> {
     package func storeBecameDurable() {
         trimLog()
     }
+
+    /// The newest good snapshot stands here: the log is kept from there on, so that the store can be rebuilt of both.
+    /// Never called where no snapshots are taken.
+    package func keepLog(after sequence: LogSequence) { snapshot = sequence }
 
     package func storeFailed(_ error: StoreError) { stop("the store failed: \(error)") }
 
@@ -279,7 +284,8 @@ package final class ReplicatedLedger<World: Surroundings> {
         let elapsed = clock.elapsedMilliseconds()
         guard elapsed >= lastTrimElapsedMilliseconds + settings.trimIntervalMilliseconds else { return }
         lastTrimElapsedMilliseconds = elapsed
-        log.trim(keeping: store.durablePosition.sequence.next, now: clock.wall())
+        let kept = min(store.durablePosition.sequence, snapshot ?? store.durablePosition.sequence)
+        log.trim(keeping: kept.next, now: clock.wall())
     }
 
     // MARK: Stopping
