@@ -1,6 +1,9 @@
 package import ContextStore
 package import Ledger
 
+/// A table of the store, where `Table` means another one.
+package typealias StoreTable = Table
+
 /// Looks into a store, of a stopped side or beside a running one. A damaged file may kill the process that reads it, so
 /// `verify` comes first.
 package enum StoreInspection {
