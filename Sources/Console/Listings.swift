@@ -39,7 +39,8 @@ extension Console {
             } catch {
                 throw .unreadable("a row of reservations", error)
             }
-            guard query.state == nil || query.state == reservation.state else { return nil }
+            // The row of an entry that is free again keeps its history; its context is gone.
+            guard reservation.state != .free, query.state == nil || query.state == reservation.state else { return nil }
             guard query.translationRoute == nil || query.translationRoute == reservation.route else { return nil }
             return reservation
         }
@@ -111,14 +112,15 @@ extension Console {
         var sequence = LogSequence.zero
     }
 
-    /// Walks a table in reads of bounded length until the page is full. The cursor is the hexadecimal key of the last
-    /// row looked at, so a page may begin at a row that has gone since.
+    /// Walks a table in reads of bounded length until the page is full and one more row is found, or the table ends.
+    /// The cursor is the hexadecimal key of the page's last row; that row may have gone when the next page is asked for.
     private func page<Row: Sendable>(
         of table: Table, after cursor: String?, limit: Int, _ take: (StoredRow) throws(ConsoleFault) -> Row?
     ) async throws(ConsoleFault) -> Page<Row> {
         let limit = min(max(1, limit), Self.mostPerPage)
         var page = Page<Row>()
         var from: [UInt8] = []
+        var lastTaken: [UInt8] = []
         if let cursor {
             guard let key = [UInt8](hexadecimal: cursor) else {
                 throw .field(FieldFault(field: "after", fault: .wrongShape("is what a page before gave as next")))
@@ -133,11 +135,12 @@ extension Console {
             page.sequence = sequence
             for row in rows {
                 guard let taken = try take(row) else { continue }
-                page.found.append(taken)
                 if page.found.count == limit {
-                    page.next = row.key.hexadecimal
+                    page.next = lastTaken.hexadecimal
                     return page
                 }
+                page.found.append(taken)
+                lastTaken = row.key
             }
             guard rows.count == Self.rowsPerRead, let last = rows.last else { return page }
             from = last.key + [0]

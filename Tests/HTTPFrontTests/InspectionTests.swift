@@ -115,6 +115,31 @@ import Testing
         }
     }
 
+    @Test("entries that are free again take no place on a page, and a page tells of a next one only if there is more")
+    func pagesHoldContexts() async throws {
+        try await TestFront.run(entries: 5) { front in
+            for number in 1...4 {
+                _ = try await front.post("/v1/reservations", TestFront.reservation(callID: "leg-\(number)"))
+            }
+            // Their leases and quarantines are over.
+            front.ledger.advance(seconds: 3600)
+            front.ledger.advance(seconds: 3600)
+            let none = try await front.get("/v1/contexts?state=any&limit=3")
+            #expect(none.text.contains(#""contexts":[]"#) && none["next"] == nil, "\(none.text)")
+            for number in 5...7 {
+                _ = try await front.post("/v1/reservations", TestFront.reservation(callID: "leg-\(number)"))
+            }
+            let full = try await front.get("/v1/contexts?state=any&limit=3")
+            #expect(full.text.matches(of: /"dnis":"(\d+)"/).count == 3 && full["next"] == nil, "\(full.text)")
+            let first = try await front.get("/v1/contexts?state=any&limit=2")
+            let next = try #require(first["next"])
+            let last = try await front.get("/v1/contexts?state=any&limit=2&after=\(next)")
+            let seen = (first.text + last.text).matches(of: /"callID":"(leg-\d)"/).map { String($0.output.1) }
+            #expect(Set(seen) == ["leg-5", "leg-6", "leg-7"] && seen.count == 3, "\(seen)")
+            #expect(last["next"] == nil)
+        }
+    }
+
     @Test("a side that does not serve is alive but not ready, and says why")
     func tellsReadiness() async throws {
         let view: @Sendable (InMemoryLedger) -> any LedgerService = {
