@@ -10,7 +10,7 @@ package enum VerifierProcess {
     }
 
     /// Its verdict, from how the child ended and what it wrote.
-    static func run(executable: String, _ arguments: [String]) -> StoreVerdict {
+    package static func run(executable: String, _ arguments: [String]) -> StoreVerdict {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { return .refused("the verifier cannot be started: \(reason(errno))") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
