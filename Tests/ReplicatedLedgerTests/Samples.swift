@@ -9,7 +9,8 @@ extension LedgerConfiguration {
             name: .sales, peripheral: acd,
             ranges: [
                 EntryRange(
-                    trunkGroup: TrunkGroupName(unchecked: "T1"), prefix: "", first: 8001, last: 8000 + entries, digits: 4)
+                    trunkGroup: TrunkGroupName(unchecked: "T1"), prefix: "", first: 8001, last: 8000 + entries,
+                    digits: 4)
             ])
         return LedgerConfiguration(
             instance: InstanceName(unchecked: "bank"), routes: [sales],

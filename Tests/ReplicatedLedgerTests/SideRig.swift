@@ -16,20 +16,26 @@ let smallLog = LogConfiguration(segmentBytes: 64 << 10)
 
 let pairOfTest = Hash128(high: 0xb470_0000_0000_0001, low: 0x0000_0000_0000_002a)
 
-/// Replies by the number of the request, in the order in which they came.
+/// Replies by the number of the request, and the order in which they came.
 final class ReplyBook: Sendable {
-    private let book = Mutex<[(request: Int, reply: Reply)]>([])
+    private struct Book {
+        var order: [Int] = []
+        var replies: [Int: [Reply]] = [:]
+    }
 
-    func write(_ request: Int, _ reply: Reply) { book.withLock { $0.append((request, reply)) } }
+    private let book = Mutex(Book())
 
-    var all: [(request: Int, reply: Reply)] { book.withLock { $0 } }
+    func write(_ request: Int, _ reply: Reply) {
+        book.withLock {
+            $0.order.append(request)
+            $0.replies[request, default: []].append(reply)
+        }
+    }
 
-    func replies(to request: Int) -> [Reply] { all.filter { $0.request == request }.map(\.reply) }
+    func replies(to request: Int) -> [Reply] { book.withLock { $0.replies[request] ?? [] } }
 
     /// Requests in the order of their replies.
-    var order: [Int] { all.map(\.request) }
-
-    var count: Int { book.withLock { $0.count } }
+    var order: [Int] { book.withLock { $0.order } }
 }
 
 /// Why a side said that it stops.
@@ -58,7 +64,8 @@ final class SideRig {
     /// Recovers what the disk and the store's image hold. Spares are made before it returns, unless told otherwise.
     init(
         _ disk: SimulatedDisk = SimulatedDisk(seed: 1), image: SimulatedStoreImage = SimulatedStoreImage(),
-        clock: SimulatedClock = SimulatedClock(), log: LogConfiguration = smallLog,
+        pair: Hash128 = pairOfTest, side: Side = .a, clock: SimulatedClock = SimulatedClock(),
+        log: LogConfiguration = smallLog,
         store storeConfiguration: ((SimulatedClock) -> StoreConfiguration)? = nil,
         settings: LedgerSettings = LedgerSettings(), settles: Bool = true
     ) throws(RecoveryFault) {
@@ -66,8 +73,8 @@ final class SideRig {
         self.clock = clock
         let configuration = storeConfiguration?(clock) ?? Self.storeConfiguration(clock)
         let recovered = try RecoveredSide<SimulatedSide>.recover(
-            disk: disk, side: .a, log: log,
-            draw: { (pairID: pairOfTest, incarnation: 7) },
+            disk: disk, side: side, log: log,
+            draw: { (pairID: pair, incarnation: 7) },
             openStore: { identity throws(StoreError) in
                 try SimulatedStore(
                     image: image, identity: StoreIdentity(pairID: identity.pairID, side: identity.side),
