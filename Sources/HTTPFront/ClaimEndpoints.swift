@@ -1,5 +1,6 @@
 internal import CallModel
 internal import PeripheralGateway
+internal import StrictJSON
 
 /// What ACDs, VRUs and voice bots ask: reservations and claims.
 struct ClaimEndpoints: Sendable {

@@ -1,5 +1,6 @@
 internal import CallModel
 internal import PeripheralGateway
+internal import StrictJSON
 
 extension ObjectReader {
     static let contextFields = ["ani", "aniRestricted", "ced", "uui", "dnis", "dialedNumber", "variables", "ecc"]

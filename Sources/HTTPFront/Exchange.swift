@@ -1,6 +1,7 @@
 internal import CallModel
 internal import Console
 internal import PeripheralGateway
+internal import StrictJSON
 
 /// A request as the endpoints see it, free of any server's types.
 struct Exchange: Sendable {
@@ -13,9 +14,12 @@ struct Exchange: Sendable {
     /// A bearer token is configured, and the caller has it.
     var hasToken = false
 
+    /// No body that is known has more than four.
+    private static let mostLevels = 16
+
     func document() throws(Problem) -> JSONValue {
         do {
-            return try JSONValue(parsing: body)
+            return try JSONValue(parsing: body, called: "the body", mostLevels: Self.mostLevels)
         } catch {
             throw Problem(error)
         }

@@ -1,5 +1,6 @@
 internal import CallModel
 internal import PeripheralGateway
+internal import StrictJSON
 
 /// An error as clients see it: `application/problem+json` (RFC 9457) with a stable `code`.
 /// Invariant: no value of a call context stands in it.
@@ -66,9 +67,9 @@ struct Problem: Error, Equatable {
     }
 
     var body: JSONValue {
-        var fields: [JSONValue.Field] = []
+        var fields: [JSONMember] = []
         func add(_ name: String, _ value: JSONValue?) {
-            if let value { fields.append(JSONValue.Field(name: name, value: value)) }
+            if let value { fields.append(JSONMember(name, value)) }
         }
         add("type", .string("urn:baton:problem:\(code.rawValue)"))
         add("title", .string(Self.title(of: code)))
@@ -97,7 +98,7 @@ extension Problem {
         }
     }
 
-    init(_ fault: JSONFault) { self.init(.syntax, fault.description) }
+    init(_ fault: JSONFault) { self.init(.syntax, "\(fault.reason), at byte \(fault.offset)") }
 
     /// A name that is not known, with the nearest one where there is any.
     static func unknown(field: String, name: String, nearest: String?) -> Problem {

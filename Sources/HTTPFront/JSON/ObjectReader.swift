@@ -1,5 +1,6 @@
 internal import CallModel
 internal import PeripheralGateway
+internal import StrictJSON
 
 /// Reads one object of a request strictly: a field that the contract does not know is refused with the nearest name,
 /// so that a misspelt optional field is never silently left out.

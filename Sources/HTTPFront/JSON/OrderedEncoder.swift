@@ -1,3 +1,5 @@
+internal import StrictJSON
+
 /// Encodes `Encodable` values with their fields in the order in which they are encoded, which for synthesized
 /// conformances is the order of declaration: answers then read the same each time. (Foundation's encoder gives either
 /// hash order or the alphabet.) Only what bodies are made of is supported: texts, whole numbers, flags, lists, objects.
@@ -45,7 +47,7 @@ private final class Node {
         case .empty: .null
         case .leaf(let value): value
         case .list(let elements): .array(elements.map(\.value))
-        case .fields(let fields): .object(fields.map { JSONValue.Field(name: $0.0, value: $0.1.value) })
+        case .fields(let fields): .object(fields.map { JSONMember($0.0, $0.1.value) })
         }
     }
 

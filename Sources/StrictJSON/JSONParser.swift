@@ -1,50 +1,33 @@
-/// A JSON document as it was written: fields keep their order, and numbers their text.
-enum JSONValue: Hashable, Sendable {
-    case null
-    case bool(Bool)
-    /// As written, checked against the grammar of RFC 8259.
-    case number(String)
-    case string(String)
-    case array([JSONValue])
-    case object([Field])
+/// Why a text is not JSON as it is taken here, and where.
+package struct JSONFault: Error, Equatable, Sendable, CustomStringConvertible {
+    /// A sentence's part for people, without the place.
+    package let reason: String
+    /// In bytes from the begin.
+    package let offset: Int
 
-    struct Field: Hashable, Sendable {
-        var name: String
-        var value: JSONValue
+    package init(reason: String, offset: Int) {
+        self.reason = reason
+        self.offset = offset
     }
 
-    /// What a person calls it in an error.
-    var kindName: String {
-        switch self {
-        case .null: "null"
-        case .bool: "true or false"
-        case .number: "a number"
-        case .string: "text"
-        case .array: "a list"
-        case .object: "an object"
-        }
-    }
-}
-
-/// Why bytes are no JSON document that is taken here.
-struct JSONFault: Error, Equatable {
-    let offset: Int
-    let reason: String
-
-    var description: String { "\(reason), at byte \(offset)" }
+    package var description: String { "not JSON: \(reason), at byte \(offset)" }
 }
 
 extension JSONValue {
-    static let mostLevels = 16
-
-    /// Strict: UTF-8, one document, no field twice in an object, at most ``mostLevels`` levels. Never traps.
-    init(parsing bytes: [UInt8]) throws(JSONFault) {
+    /// Strict RFC 8259: UTF-8, one document, no member twice in an object, at most `mostLevels` levels, so that the
+    /// depth of the recursion is the caller's choice. Never traps. `subject` stands for the whole in the fault's reason.
+    package init(
+        parsing bytes: some Sequence<UInt8>, called subject: String = "the text", mostLevels: Int = 64
+    ) throws(JSONFault) {
+        let bytes = Array(bytes)
         guard String(validating: bytes, as: UTF8.self) != nil else {
-            throw JSONFault(offset: Self.firstInvalidByte(bytes), reason: "the body is not UTF-8")
+            throw JSONFault(reason: "\(subject) is not UTF-8", offset: Self.firstInvalidByte(bytes))
         }
-        var parser = JSONParser(bytes: bytes)
+        var parser = JSONParser(bytes: bytes, mostLevels: mostLevels)
         self = try parser.document()
     }
+
+    package init(parsing text: String) throws(JSONFault) { try self.init(parsing: text.utf8) }
 
     private static func firstInvalidByte(_ bytes: [UInt8]) -> Int {
         var decoder = UTF8()
@@ -58,9 +41,13 @@ extension JSONValue {
 /// Recursive descent over bytes known to be UTF-8.
 private struct JSONParser {
     private let bytes: [UInt8]
+    private let mostLevels: Int
     private var offset = 0
 
-    init(bytes: [UInt8]) { self.bytes = bytes }
+    init(bytes: [UInt8], mostLevels: Int) {
+        self.bytes = bytes
+        self.mostLevels = mostLevels
+    }
 
     mutating func document() throws(JSONFault) -> JSONValue {
         skipSpace()
@@ -71,7 +58,7 @@ private struct JSONParser {
     }
 
     private mutating func value(level: Int) throws(JSONFault) -> JSONValue {
-        if level > JSONValue.mostLevels { throw fault("more than \(JSONValue.mostLevels) levels") }
+        if level > mostLevels { throw fault("more than \(mostLevels) levels") }
         switch next {
         case UInt8(ascii: "{"): return try object(level: level)
         case UInt8(ascii: "["): return try array(level: level)
@@ -88,7 +75,7 @@ private struct JSONParser {
 
     private mutating func object(level: Int) throws(JSONFault) -> JSONValue {
         offset += 1
-        var fields: [JSONValue.Field] = []
+        var fields: [JSONMember] = []
         var names: Set<String> = []
         skipSpace()
         if take("}") { return .object(fields) }
@@ -98,12 +85,12 @@ private struct JSONParser {
             let at = offset
             let name = try string()
             guard names.insert(name).inserted else {
-                throw JSONFault(offset: at, reason: "field \"\(name)\" stands twice")
+                throw JSONFault(reason: "field \"\(name)\" stands twice", offset: at)
             }
             skipSpace()
             guard take(":") else { throw fault("a colon was expected") }
             skipSpace()
-            fields.append(JSONValue.Field(name: name, value: try value(level: level + 1)))
+            fields.append(JSONMember(name, try value(level: level + 1)))
             skipSpace()
             if take("}") { return .object(fields) }
             guard take(",") else { throw fault("a comma or the end of the object was expected") }
@@ -132,7 +119,7 @@ private struct JSONParser {
             switch byte {
             case UInt8(ascii: "\""): return String(decoding: text, as: UTF8.self)
             case UInt8(ascii: "\\"): text.append(contentsOf: try escape())
-            case 0..<32: throw JSONFault(offset: offset - 1, reason: "a control character must be escaped")
+            case 0..<32: throw JSONFault(reason: "a control character must be escaped", offset: offset - 1)
             default: text.append(byte)
             }
         }
@@ -150,7 +137,7 @@ private struct JSONParser {
         case UInt8(ascii: "r"): return [13]
         case UInt8(ascii: "t"): return [9]
         case UInt8(ascii: "u"): return Array(String(Character(try unicodeEscape())).utf8)
-        default: throw JSONFault(offset: offset - 1, reason: "no such escape")
+        default: throw JSONFault(reason: "no such escape", offset: offset - 1)
         }
     }
 
@@ -159,12 +146,12 @@ private struct JSONParser {
         let first = try fourHexadecimalDigits()
         if let scalar = Unicode.Scalar(first) { return scalar }
         guard (0xD800..<0xDC00).contains(first), take("\\"), take("u") else {
-            throw JSONFault(offset: at, reason: "half a surrogate pair")
+            throw JSONFault(reason: "half a surrogate pair", offset: at)
         }
         let second = try fourHexadecimalDigits()
         guard (0xDC00..<0xE000).contains(second),
             let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
-        else { throw JSONFault(offset: at, reason: "half a surrogate pair") }
+        else { throw JSONFault(reason: "half a surrogate pair", offset: at) }
         return scalar
     }
 
@@ -216,57 +203,5 @@ private struct JSONParser {
 
     private var next: UInt8? { offset < bytes.count ? bytes[offset] : nil }
 
-    private func fault(_ reason: String) -> JSONFault { JSONFault(offset: offset, reason: reason) }
-}
-
-extension JSONValue {
-    /// Compact, in the fields' own order.
-    var bytes: [UInt8] {
-        var output: [UInt8] = []
-        output.reserveCapacity(512)
-        write(into: &output)
-        return output
-    }
-
-    private func write(into output: inout [UInt8]) {
-        switch self {
-        case .null: output.append(contentsOf: "null".utf8)
-        case .bool(let value): output.append(contentsOf: (value ? "true" : "false").utf8)
-        case .number(let text): output.append(contentsOf: text.utf8)
-        case .string(let text): Self.write(text, into: &output)
-        case .array(let elements):
-            output.append(UInt8(ascii: "["))
-            for (index, element) in elements.enumerated() {
-                if index > 0 { output.append(UInt8(ascii: ",")) }
-                element.write(into: &output)
-            }
-            output.append(UInt8(ascii: "]"))
-        case .object(let fields):
-            output.append(UInt8(ascii: "{"))
-            for (index, field) in fields.enumerated() {
-                if index > 0 { output.append(UInt8(ascii: ",")) }
-                Self.write(field.name, into: &output)
-                output.append(UInt8(ascii: ":"))
-                field.value.write(into: &output)
-            }
-            output.append(UInt8(ascii: "}"))
-        }
-    }
-
-    private static func write(_ text: String, into output: inout [UInt8]) {
-        output.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): output.append(contentsOf: [UInt8(ascii: "\\"), byte])
-            case 10: output.append(contentsOf: "\\n".utf8)
-            case 13: output.append(contentsOf: "\\r".utf8)
-            case 9: output.append(contentsOf: "\\t".utf8)
-            case 0..<32:
-                let digits = String(byte, radix: 16)
-                output.append(contentsOf: ("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).utf8)
-            default: output.append(byte)
-            }
-        }
-        output.append(UInt8(ascii: "\""))
-    }
+    private func fault(_ reason: String) -> JSONFault { JSONFault(reason: reason, offset: offset) }
 }
