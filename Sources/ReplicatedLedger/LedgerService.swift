@@ -10,11 +10,13 @@ package protocol LedgerService: Sendable {
     /// (durable wherever it must be), or a refusal when it certainly has no effect, or `unavailable` at the deadline,
     /// when the effect is unknown and the same identity may ask again.
     func submit(
-        _ record: Record, deadlineMilliseconds: UInt32, reply: @escaping @Sendable (Result<LedgerAnswer, LedgerRefusal>) -> Void
+        _ record: Record, deadlineMilliseconds: UInt32,
+        reply: @escaping @Sendable (Result<LedgerAnswer, LedgerRefusal>) -> Void
     )
 
     /// Runs `body` on the ledger's thread with the committed state. Keep it short: nothing else is served meanwhile.
-    func read<Value: Sendable>(_ body: @escaping @Sendable (any LedgerView) -> Value) async throws(LedgerRefusal) -> Value
+    func read<Value: Sendable>(_ body: @escaping @Sendable (any LedgerView) -> Value) async throws(LedgerRefusal)
+        -> Value
 }
 
 extension LedgerService {

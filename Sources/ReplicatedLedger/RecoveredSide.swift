@@ -70,7 +70,8 @@ package struct RecoveredSide<World: Surroundings> {
         let restored = store.restored.position
         let evidence = DurableEvidence(stored: restored == .zero ? nil : restored, cleanEnd: superblock.cleanEnd)
         let (log, report) = try logged { () throws(LogError) in
-            try WriteAheadLog.open(disk, identity: superblock.identity, configuration: configuration, evidence: evidence)
+            try WriteAheadLog.open(
+                disk, identity: superblock.identity, configuration: configuration, evidence: evidence)
         }
         var ledger = try restore(from: store)
         let replayed = try replay(log, into: &ledger, store: store)

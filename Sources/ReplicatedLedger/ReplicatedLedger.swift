@@ -80,13 +80,15 @@ package final class ReplicatedLedger<World: Surroundings> {
     /// A request arrived. It is answered by its reply, once.
     package func submit(_ request: LedgerRequest) {
         if let stopReason { return request.reply(.failure(.unavailable(reason: stopReason))) }
-        let limit = min(LogFormat.maximumRecordBytes, log.configuration.maximumPayloadBytes - LogFormat.recordPrefixBytes)
+        let limit = min(
+            LogFormat.maximumRecordBytes, log.configuration.maximumPayloadBytes - LogFormat.recordPrefixBytes)
         if request.bytes.count > limit {
             return request.reply(.failure(.tooLarge(bytes: request.bytes.count, limit: limit)))
         }
         let queued = gathering.chargedBytes + (request.parksContext ? held.chargedBytes : 0)
         if queued + request.chargedBytes > settings.queuedBytesLimit {
-            return request.reply(.failure(.busy(reason: "more than \(settings.queuedBytesLimit) bytes wait to be logged")))
+            return request.reply(
+                .failure(.busy(reason: "more than \(settings.queuedBytesLimit) bytes wait to be logged")))
         }
         if request.parksContext && (!held.isEmpty || pressure != nil) {
             held.append(request)
@@ -351,7 +353,8 @@ extension ReplicatedLedger {
         let answer = try (row?.final ?? row?.handoff).map { (recorded: LogSequence) throws(StoreError) in
             try parked(at: recorded, ParkedAnswer.init(key:value:))
         }
-        return LedgerAnswer(outcome: outcome, sequence: sequence, time: time, answer: answer, closeReason: row?.closeReason)
+        return LedgerAnswer(
+            outcome: outcome, sequence: sequence, time: time, answer: answer, closeReason: row?.closeReason)
     }
 
     private func parked<Row>(

