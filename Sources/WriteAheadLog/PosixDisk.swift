@@ -178,7 +178,8 @@ package final class PosixDisk: Disk, @unchecked Sendable {
         let descriptor = try handle(file, .zeroFill, create: true).descriptor
         // First the room, in one piece and with an early "no space"; then zeros, so that a later write of a block
         // changes no metadata.
-        let code = posix_fallocate(descriptor, 0, count)
+        // (An empty file asks for none: posix_fallocate refuses that.)
+        let code = count == 0 ? 0 : posix_fallocate(descriptor, 0, count)
         if code != 0 && code != EOPNOTSUPP { throw failure(.zeroFill, file, code) }
         let piece = [UInt8](repeating: 0, count: min(count, 1 << 20))
         var offset = 0

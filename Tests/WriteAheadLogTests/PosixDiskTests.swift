@@ -135,4 +135,12 @@ struct PosixDiskTests {
         #expect(try disk.freeSpace() > 0)
         #expect(throws: DiskError.self) { try disk.size("b") }
     }
+
+    @Test("a file is made empty too, as cut tails begin: the disk has no other way to make one")
+    func emptyFile() throws {
+        let directory = TemporaryDirectory()
+        let disk = try PosixDisk(directory: directory.path)
+        try disk.zeroFill("aside", count: 0)
+        #expect(try disk.size("aside") == 0)
+    }
 }
