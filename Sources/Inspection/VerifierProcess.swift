@@ -18,6 +18,8 @@ package enum VerifierProcess {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
+        // A crash report of the child is none of the operator's: that it died is the verdict.
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
         var child: pid_t = 0
         var texts = (["baton"] + arguments).map { strdup($0) } + [nil]
         defer { for text in texts { free(text) } }
