@@ -53,7 +53,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     }
 
     private static func context(_ bytes: [UInt8]) {
-        guard let context = value({ () throws(ByteFault) in try EncodedContext(bytes: bytes).decoded() }) else { return }
+        let encoded = EncodedContext(bytes: bytes)
+        guard let context = value({ () throws(ByteFault) in try encoded.decoded() }) else { return }
         let again = value({ () throws(ByteFault) in try context.encoded().decoded() })
         precondition(again == context, "a context is not what was read")
     }

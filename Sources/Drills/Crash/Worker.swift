@@ -138,12 +138,16 @@ struct Worker: Sendable {
     }
 
     private mutating func repeatReservation(_ index: Int, _ client: DrillClient) async {
-        let (number, expected, before) = (tickets[index].number, context(of: tickets[index]), tickets[index].reservation)
+        let (number, expected, before) = (
+            tickets[index].number, context(of: tickets[index]), tickets[index].reservation
+        )
         let run = run
         switch await settled({ await client.reserve(number, run: run, expected) }) {
         case .value(let again):
             if let before, again != before {
-                findings.lost("reservation \(number) was \(before.id), \(before.dnis); asked again it is \(again.id), \(again.dnis)")
+                findings.lost(
+                    "reservation \(number) was \(before.id), \(before.dnis); asked again it is \(again.id), \(again.dnis)"
+                )
             }
         case .refused(let code), .unknown(let code): findings.wrong("reservation \(number) asked again: \(code)")
         }
