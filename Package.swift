@@ -65,6 +65,7 @@ let package = Package(
         part("ContextStore", ["ByteCoding", "CallModel", "Ledger", "LMDB"]),
         // Level 3: the only way to change state.
         part("ReplicatedLedger", ["ByteCoding", "CallModel", "Ledger", "WriteAheadLog", "ContextStore"]),
+        part("Inspection", ["ByteCoding", "CallModel", "Ledger", "WriteAheadLog", "ContextStore"]),
         // Level 4: sockets and files.
         part("Transport", ["CallModel", "INCRP", nio, nioPosix, nioHTTP1, logging, protobuf], settings: testable),
         part("ConfigurationFiles", ["CallModel", "Ledger", "INCRP", "Routing", yams]),
@@ -91,7 +92,11 @@ let package = Package(
             "BatonCLI",
             ["CallModel", "ConfigurationFiles", "Node", "StrictJSON", "Transport", nioPosix, logging, argumentParser]),
         .executableTarget(name: "baton", dependencies: ["BatonCLI", argumentParser], swiftSettings: strict),
-        part("Simulation", ["WriteAheadLog"]),
+        part("Simulation", ["CallModel", "Ledger", "WriteAheadLog", "ContextStore", "ReplicatedLedger"]),
+        part("Drills", ["Transport", nioPosix]),
+        part(
+            "Fuzzing",
+            ["ByteCoding", "CallModel", "Ledger", "Routing", "INCRP", "ContextStore", "Transport", "ConfigurationFiles"]),
         part("LedgerDouble", ["ByteCoding", "CallModel", "ContextStore", "Ledger", "ReplicatedLedger"]),
 
         tests("ByteCodingTests", ["ByteCoding"]),
@@ -103,7 +108,14 @@ let package = Package(
         tests("LMDBTests", ["LMDB"]),
         tests(
             "WriteAheadLogTests", ["ByteCoding", "CallModel", "WriteAheadLog", "Simulation"], besides: ["format.golden"]),
-        tests("ContextStoreTests", ["ByteCoding", "CallModel", "Ledger", "LMDB", "ContextStore"]),
+        tests("ContextStoreTests", ["ByteCoding", "CallModel", "Ledger", "LMDB", "ContextStore", "Simulation"]),
+        tests(
+            "ReplicatedLedgerTests",
+            ["ByteCoding", "CallModel", "Ledger", "WriteAheadLog", "ContextStore", "ReplicatedLedger", "Simulation"]),
+        tests(
+            "InspectionTests",
+            ["ByteCoding", "CallModel", "Ledger", "WriteAheadLog", "ContextStore", "ReplicatedLedger", "Inspection"]),
+        tests("FuzzCorpusTests", ["Fuzzing"], besides: ["Corpus"]),
         tests(
             "TransportTests",
             ["CallModel", "INCRP", "Transport", nio, nioPosix, nioHTTP1, logging, protobuf]),
