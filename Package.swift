@@ -133,7 +133,7 @@ let package = Package(
             "HTTPFrontTests",
             [
                 "CallModel", "Ledger", "INCRP", "ReplicatedLedger", "CallRouter", "PeripheralGateway", "Console", "HTTPFront",
-                "LedgerDouble", "StrictJSON", logging, lifecycle,
+                "LedgerDouble", "StrictJSON", hummingbird, logging, lifecycle,
             ]),
         tests("BatonTests", ["BatonCLI"]),
         tests("HouseTests", []),
