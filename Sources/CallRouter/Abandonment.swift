@@ -12,7 +12,9 @@ extension CallRouter {
             let answer = try await abandon(
                 dialog, Deadline(clock, inMilliseconds: wiring.settings.routeDeadlineMilliseconds))
             counting.count { $0.abandoned += 1 }
-            logger.info("abandoned", metadata: ["dialog": "\(dialog)", "closed": "\(answer.closed)"])
+            logger.info(
+                answer.closed ? "the caller hung up" : "the caller hung up; the dialog was closed before",
+                metadata: ["dialog": "\(dialog)", "closedAs": "\(answer.reason)"])
             return answer
         } catch {
             counting.refused(error)

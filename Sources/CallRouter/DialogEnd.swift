@@ -38,7 +38,7 @@ extension DialogRun {
             closeUnanswered()
             throw .refused(reason: "no label: \(reason)")
         }
-        log.info("default label", metadata: ["reason": "\(reason)"])
+        log.info("the call gets the default label", metadata: ["reason": "\(reason)"])
         let final = RecordAnswer(
             dialog: opened.dialog, node: node, kind: .final, label: Label(unchecked: label.text, type: .default),
             source: .default, reason: reason.prefix(bytes: 64), context: script.context.encoded())

@@ -58,7 +58,7 @@ struct DialogRun {
             log.debug("routed", metadata: ["label": "\(answer.label)", "source": "\(answer.source)"])
             return .success(answer)
         } catch {
-            log.notice("not routed", metadata: ["code": "\(error.code)", "reason": "\(error)"])
+            log.notice("the call gets no label", metadata: ["code": "\(error.code)", "reason": "\(error)"])
             return .failure(error)
         }
     }
@@ -210,7 +210,7 @@ struct DialogRun {
 
     private mutating func logFailures() {
         for failure in script.failures.dropFirst(failuresLogged) {
-            log.notice("node failed", metadata: ["node": "\(failure.node)", "reason": "\(failure.reason)"])
+            log.notice("a node of the script failed", metadata: ["node": "\(failure.node)", "reason": "\(failure.reason)"])
         }
         failuresLogged = script.failures.count
     }

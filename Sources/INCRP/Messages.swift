@@ -173,11 +173,39 @@ package protocol ServerLink: Sendable {
     func end(_ dialog: DialogID, as end: AskEnd) async
 }
 
-package enum ServerLinkFault: Error, Hashable, Sendable {
+package enum ServerLinkFault: Error, Hashable, Sendable, CustomStringConvertible {
     /// No open link.
     case offline(reason: String)
     case late
     case failed(RouteFailure.Code, reason: String)
+
+    package var description: String {
+        switch self {
+        case .offline(let reason): "offline: \(reason)"
+        case .late: "no answer by the deadline"
+        case .failed(let code, let reason): code.sentence(reason)
+        }
+    }
+}
+
+extension RouteFailure.Code: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .noLabel: "no label"
+        case .unknownDialedNumber: "unknown dialed number"
+        case .unknownCustomer: "unknown customer"
+        case .limit: "over a limit"
+        case .conflict: "conflict"
+        case .unavailable: "unavailable"
+        case .busy: "busy"
+        }
+    }
+
+    /// Code and reason for a person. A reason that begins with the code's own words stands alone.
+    package func sentence(_ reason: String) -> String {
+        if reason.isEmpty { return description }
+        return reason.hasPrefix("\(self):") ? reason : "\(self): \(reason)"
+    }
 }
 
 package struct ServerLinkStatus: Hashable, Sendable {

@@ -83,7 +83,7 @@ package final class RunningSide: Sendable {
         clients = ClientDirectory(configuration.incrpClients)
         (incrpServer, incrpPort) = try await Self.listenForClients(
             configuration, clients: clients, router: router, logger: logger)
-        try await links.apply(configuration) { router.update(configuration.routerSettings, links: $0) }
+        await links.apply(configuration) { router.update(configuration.routerSettings, links: $0) }
 
         let links = self.links
         http = try await HTTPService.start(
@@ -116,7 +116,7 @@ package final class RunningSide: Sendable {
         try await Self.configure(ledger, next)
         configuration.value = next
         clients.replace(next.incrpClients)
-        try await links.apply(next) { router.update(next.routerSettings, links: $0) }
+        await links.apply(next) { router.update(next.routerSettings, links: $0) }
         logger.info("the configuration was reloaded", metadata: ["file": "\(next.file)"])
     }
 

@@ -27,7 +27,7 @@ final class ServerLinks: Sendable {
 
     /// Starts new and changed links; those no longer configured, or changed, close after the router has let go of them
     /// (`adopt`).
-    func apply(_ configuration: SideConfiguration, adopt: ([GatewayName: GatewayLink]) -> Void) async throws {
+    func apply(_ configuration: SideConfiguration, adopt: ([GatewayName: GatewayLink]) -> Void) async {
         let (started, stopped) = links.withLock { kept in
             var next: [GatewayName: Kept] = [:]
             var started: [GatewayLink] = []
@@ -44,7 +44,7 @@ final class ServerLinks: Sendable {
             kept = next
             return (started, stopped)
         }
-        for link in started { try await link.start() }
+        for link in started { await link.start() }
         adopt(current)
         for link in stopped { await link.stop(reason: "the gateway's configuration changed") }
     }

@@ -41,7 +41,7 @@ package final class GatewayLink: ServerLink {
     }
 
     /// Begins to connect; an unreachable server is no error, but a link that is down.
-    package func start() async throws {
+    package func start() async {
         await onLoop { $0.start() }
     }
 

@@ -211,8 +211,9 @@ final class GatewayLinkCore: LinkReceiver {
         case .success: counters.answered += 1
         case .failure(let fault):
             if fault == .late { counters.late += 1 } else { counters.failed += 1 }
-            logger.info(
-                "a route request was not answered with a label: \(fault)",
+            // The CallRouter tells what comes of it, at a level that is read.
+            logger.debug(
+                "a route request got no label: \(fault)",
                 metadata: ["dialog": "\(id.dialog)", "callKey": "\(callKey)"])
         }
         waiting.removeValue(forKey: id)?(result)

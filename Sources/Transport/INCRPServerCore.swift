@@ -162,7 +162,7 @@ final class INCRPServerConnection: LinkReceiver {
             if isLate { tellLate(id, callKey) }
         case .failed(let id, let callKey, let code, let isLate):
             failed += 1
-            logger.info("a route request failed: \(code)", metadata: metadata(id, callKey))
+            logger.debug("a route request gets no label: \(code)", metadata: metadata(id, callKey))
             if isLate { tellLate(id, callKey) }
         case .refused(let misuse):
             server.refused(misuse.kind)

@@ -35,7 +35,13 @@ final class LinkHandler: ChannelDuplexHandler {
     static func now() -> LinkTime { LinkTime(microseconds: NIODeadline.now().uptimeNanoseconds / 1000) }
 
     var isCongested: Bool { !(context?.channel.isWritable ?? false) }
-    var remoteAddress: String { context?.channel.remoteAddress?.description ?? "unknown" }
+
+    /// `address:port`.
+    var remoteAddress: String {
+        guard let address = context?.channel.remoteAddress else { return "unknown" }
+        guard let ip = address.ipAddress, let port = address.port else { return address.description }
+        return ip.contains(":") ? "[\(ip)]:\(port)" : "\(ip):\(port)"
+    }
 
     // MARK: Outbound
 

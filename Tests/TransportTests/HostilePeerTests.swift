@@ -55,7 +55,7 @@ struct HostilePeerTests {
         let server = LinkBench.server(RouteDouble())
         let port = try await server.start()
         let good = LinkBench.link(port)
-        try await good.start()
+        await good.start()
         try await LinkBench.up(good)
         for attack in try Self.attacks() {
             let before = await server.status().linksClosed[attack.code] ?? 0
@@ -129,7 +129,7 @@ struct HostilePeerTests {
         try await channel.writeAndFlush(ByteBuffer(bytes: first + [0, 0, 0, UInt8(seed)] + noise))
         try await LinkBench.until("closed") { peer.ended }
         let link = LinkBench.link(port)
-        try await link.start()
+        await link.start()
         try await LinkBench.up(link)
         await link.stop()
         await server.stop()

@@ -17,7 +17,7 @@ struct LinkTests {
         let double = RouteDouble()
         let server = LinkBench.server(double)
         let link = LinkBench.link(try await server.start())
-        try await link.start()
+        await link.start()
         try await LinkBench.up(link)
         let reply = try await link.ask(FrameSample.ask())
         #expect(reply.label.text == "97001")
@@ -45,7 +45,7 @@ struct LinkTests {
     func multiplexed() async throws {
         let server = LinkBench.server(RouteDouble())
         let link = LinkBench.link(try await server.start())
-        try await link.start()
+        await link.start()
         try await LinkBench.up(link)
         await withTaskGroup(of: Bool.self) { group in
             for dialog: UInt64 in 1...300 {
@@ -70,7 +70,7 @@ struct LinkTests {
         let double = RouteDouble()
         let server = LinkBench.server(double)
         let link = LinkBench.link(try await server.start())
-        try await link.start()
+        await link.start()
         try await LinkBench.up(link)
         var ask = FrameSample.ask()
         ask.context.uui = FrameSample.text(33_000)
@@ -90,7 +90,7 @@ struct LinkTests {
         let server = LinkBench.server(double)
         let released = Mutex<[AskID]>([])
         let link = LinkBench.link(try await server.start()) { reply in released.withLock { $0.append(reply.id) } }
-        try await link.start()
+        await link.start()
         try await LinkBench.up(link)
         double.hold()
         #expect(await Self.ask(link, FrameSample.ask(1, deadline: 50)) == .failure(.late))
@@ -108,7 +108,7 @@ struct LinkTests {
         let server = LinkBench.server(double)
         let released = Mutex<[AskID]>([])
         let link = LinkBench.link(try await server.start()) { reply in released.withLock { $0.append(reply.id) } }
-        try await link.start()
+        await link.start()
         try await LinkBench.up(link)
         double.hold()
         let task = Task { await Self.ask(link, FrameSample.ask(1, deadline: 60_000)) }
@@ -127,7 +127,7 @@ struct LinkTests {
         let first = LinkBench.server(double)
         let port = try await first.start()
         let link = LinkBench.link(port)
-        try await link.start()
+        await link.start()
         try await LinkBench.up(link)
         double.hold()
         let asking = Task { await Self.ask(link, FrameSample.ask(1, deadline: 60_000)) }
@@ -157,7 +157,7 @@ struct LinkTests {
         let server = LinkBench.server(RouteDouble())
         let proxy = SilentProxy()
         let link = LinkBench.link(try await proxy.start(to: try await server.start()))
-        try await link.start()
+        await link.start()
         try await LinkBench.up(link)
         proxy.silence(true)
         try await LinkBench.until("the client has lost it") {
@@ -180,7 +180,7 @@ struct LinkTests {
         let server = LinkBench.server(RouteDouble())
         let port = try await server.start()
         let good = LinkBench.link(port)
-        try await good.start()
+        await good.start()
         try await LinkBench.up(good)
         let refused: [(GatewayLink, String)] = [
             (LinkBench.link(port, client: 4), "client id 4 is not configured here"),
@@ -191,7 +191,7 @@ struct LinkTests {
             ),
         ]
         for (link, reason) in refused {
-            try await link.start()
+            await link.start()
             try await LinkBench.until("refused: \(reason)") { await link.status().reason?.contains(reason) == true }
             #expect(await link.status().up == false)
             await link.stop()
@@ -209,7 +209,7 @@ struct LinkTests {
         let port = try await server.start()
         let (sideA, sideB) = (LinkBench.link(port), LinkBench.link(port, side: .b))
         for link in [sideA, sideB] {
-            try await link.start()
+            await link.start()
             try await LinkBench.up(link)
         }
         #expect(await server.status().links.map(\.peer.side) == [.a, .b])
@@ -229,7 +229,7 @@ struct LinkTests {
     func olderVersion() async throws {
         let server = LinkBench.server(RouteDouble(), version: INCRPVersion(major: 1, minor: 0))
         let link = LinkBench.link(try await server.start())
-        try await link.start()
+        await link.start()
         try await LinkBench.up(link)
         #expect(await link.status().version == INCRPVersion(major: 1, minor: 0))
         let reply = try await link.ask(FrameSample.ask())
@@ -244,7 +244,7 @@ struct LinkTests {
         let double = RouteDouble()
         let server = LinkBench.server(double, window: 1)
         let link = LinkBench.link(try await server.start())
-        try await link.start()
+        await link.start()
         try await LinkBench.up(link)
         double.hold()
         let first = Task { await Self.ask(link, FrameSample.ask(1)) }
@@ -268,7 +268,7 @@ struct LinkTests {
         let port = try await server.start()
         await server.stop()
         let link = LinkBench.link(port)
-        try await link.start()
+        await link.start()
         try await LinkBench.until("it says so") { await link.status().reason?.contains("connection refused") == true }
         guard case .failure(.offline) = await Self.ask(link, FrameSample.ask()) else {
             Issue.record("not offline")

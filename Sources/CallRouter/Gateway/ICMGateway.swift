@@ -20,7 +20,7 @@ struct ICMGateway: Sendable {
             switch self {
             case .late: "the server did not answer in time"
             case .offline(let reason): "the server is offline: \(reason)"
-            case .failed(let code, let reason): "the server gave no label (\(code)): \(reason)"
+            case .failed(let code, let reason): "the server said: \(code.sentence(reason))"
             case .abandoned: "the caller hung up"
             }
         }

@@ -33,7 +33,7 @@ package final class INCRPNIC: RouteAskHandler {
         } catch {
             result = .failure(RouteAskRefusal(error))
             router.logger.notice(
-                "INCRP request not answered with a label",
+                "a request over INCRP gets no label",
                 metadata: [
                     "clientID": "\(peer.clientID)", "instance": "\(peer.instance)", "ask": "\(ask.id)",
                     "callKey": "\(ask.callKey)", "code": "\(error.code)", "reason": "\(error)",
