@@ -210,7 +210,8 @@ struct DialogRun {
 
     private mutating func logFailures() {
         for failure in script.failures.dropFirst(failuresLogged) {
-            log.notice("a node of the script failed", metadata: ["node": "\(failure.node)", "reason": "\(failure.reason)"])
+            log.notice(
+                "a node of the script failed", metadata: ["node": "\(failure.node)", "reason": "\(failure.reason)"])
         }
         failuresLogged = script.failures.count
     }

@@ -12,8 +12,15 @@ package struct Console: Sendable {
     static let mostEvents = 1000
 
     let ledger: any LedgerService
+    let services: @Sendable () async -> ServiceCounters
 
-    package init(ledger: any LedgerService) { self.ledger = ledger }
+    /// `services` is asked anew for each reading of the metrics.
+    package init(
+        ledger: any LedgerService, services: @escaping @Sendable () async -> ServiceCounters = { ServiceCounters() }
+    ) {
+        self.ledger = ledger
+        self.services = services
+    }
 
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (any LedgerView) -> Value

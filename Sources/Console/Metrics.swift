@@ -14,6 +14,7 @@ extension Console {
         text.single("dialogs_open", .gauge, "Dialogs that are not closed.", String(openDialogs))
         text.add(status)
         text.add(gateways)
+        text.add(await services())
         return text.output
     }
 }

@@ -86,9 +86,12 @@ package final class RunningSide: Sendable {
         await links.apply(configuration) { router.update(configuration.routerSettings, links: $0) }
 
         let links = self.links
+        let incrpServer = self.incrpServer
+        let console = Console(
+            ledger: ledger, services: { ServiceCounters(router.counters, await incrpServer?.status()) })
         http = try await HTTPService.start(
             host: configuration.http.host, port: configuration.http.port, bearerToken: token, router: router,
-            desk: ClaimDesk(ledger: ledger, rules: { shared.value.deskRules }), console: Console(ledger: ledger),
+            desk: ClaimDesk(ledger: ledger, rules: { shared.value.deskRules }), console: console,
             gateways: { await links.status() }, logger: logger)
         logger.info(
             "the side serves",

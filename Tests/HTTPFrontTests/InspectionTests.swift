@@ -1,4 +1,5 @@
 import CallModel
+import Console
 import Foundation
 import Hummingbird
 import LedgerDouble
@@ -172,6 +173,44 @@ import Testing
                 "baton_flush_seconds{quantile=\"0.99\"} 0.000000",
                 "baton_store_lag_bytes 0", "baton_gateway_up{gateway=\"to-insurance\"} 1", "baton_serving 1",
             ] { #expect(answer.text.contains(line + "\n"), "\(line)") }
+        }
+    }
+}
+
+@Suite struct ServiceMetricsTests {
+    @Test("metrics tell routes by source, refusals by code, what gateways and the INCRP NIC were asked, and links")
+    func services() async throws {
+        var services = ServiceCounters()
+        services.routes = ["script": 2, "gateway": 1]
+        services.routeRefusals = ["unknown": 3]
+        var gateway = ServiceCounters.Gateway()
+        gateway.asked = 4
+        gateway.outcomes = ["answered": 3, "late": 1]
+        gateway.invalidLabels = 1
+        services.gateways = ["brokers": gateway]
+        var nic = ServiceCounters.NIC()
+        nic.asked = 5
+        nic.links = 2
+        nic.opensRefused = ["unknownClient": 1]
+        services.nic = nic
+        try await TestFront.run(services: services) { front in
+            let text = try await front.get("/metrics").text
+            for line in [
+                "baton_routes_total{source=\"script\"} 2", "baton_routes_total{source=\"gateway\"} 1",
+                "baton_route_refusals_total{code=\"unknown\"} 3",
+                "baton_gateway_nodes_asked_total{gateway=\"brokers\"} 4",
+                "baton_gateway_nodes_total{gateway=\"brokers\",outcome=\"late\"} 1",
+                "baton_gateway_invalid_labels_total{gateway=\"brokers\"} 1", "baton_nic_asked_total 5",
+                "baton_incrp_links 2", "baton_incrp_opens_refused_total{code=\"unknownClient\"} 1",
+            ] { #expect(text.contains(line + "\n"), "\(line)") }
+        }
+    }
+
+    @Test("a side that serves no clients has no metrics of an INCRP NIC")
+    func noNIC() async throws {
+        try await TestFront.run { front in
+            let text = try await front.get("/metrics").text
+            #expect(!text.contains("baton_nic_"))
         }
     }
 }

@@ -25,6 +25,7 @@ struct TestFront: Sendable {
     /// Runs `body` against a server on a free port, and ends the server.
     static func run(
         entries: Int = 3, token: String? = nil, view: (@Sendable (InMemoryLedger) -> any LedgerService)? = nil,
+        services: ServiceCounters = ServiceCounters(),
         logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         _ body: @Sendable (TestFront) async throws -> Void
     ) async throws {
@@ -39,7 +40,7 @@ struct TestFront: Sendable {
         let settings = HTTPSettings(port: 0, bearerToken: token)
         let front = HTTPFront(
             routes: routes, desk: ClaimDesk(ledger: ledger) { rules },
-            console: Console(ledger: view?(ledger) ?? ledger),
+            console: Console(ledger: view?(ledger) ?? ledger, services: { services }),
             gateways: { [status] }, settings: settings)
         let (ports, bound) = AsyncStream.makeStream(of: Int.self)
         let server = HTTPServer(router: front.router(), settings: settings, logger: logger) { bound.yield($0) }
