@@ -3,7 +3,7 @@ import Testing
 
 /// Misuse of a transaction is refused by the compiler. Each snippet is type-checked against the module this test was
 /// built with; the first of them is sound, and shows that the others fail for their own reason.
-@Suite("LMDB: misuse does not compile", .enabled(if: Compiler.isUsable))
+@Suite("LMDB: misuse does not compile")
 struct MustNotCompileTests {
     @Test("a sound use compiles")
     func sound() throws {
@@ -93,20 +93,26 @@ private enum Compiler {
 
     static let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
 
-    /// The build directory, beside the test bundle.
-    static let modules: String? = {
+    /// Of the build that this test is part of, debug or release: beside the test bundle.
+    private static func modules() throws -> String {
         var buffer = [CChar](repeating: 0, count: 4_096)
-        let arguments = CommandLine.arguments
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
         let executable = count > 0 ? String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) : ""
-        for candidate in [executable] + arguments {
-            let directory = candidate.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
-            if access(directory + "/Modules/LMDB.swiftmodule", F_OK) == 0 { return directory + "/Modules" }
+        let directories = ([executable] + CommandLine.arguments).map { path in
+            path.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
         }
-        return nil
-    }()
+        let found: String? = directories.map { $0 + "/Modules" }.first { access($0 + "/LMDB.swiftmodule", F_OK) == 0 }
+        return try #require(found, "no Modules/LMDB.swiftmodule beside \(directories)")
+    }
 
-    static var isUsable: Bool { modules != nil && run("swiftc --version >/dev/null 2>&1").succeeded }
+    /// That of the toolchain that runs the tests: the first in PATH.
+    private static func swiftc() throws -> String {
+        let path = getenv("PATH").map { String(cString: $0) } ?? ""
+        let found: String? = path.split(separator: ":").map { (folder) -> String in "\(folder)/swiftc" }.first {
+            access($0, X_OK) == 0
+        }
+        return try #require(found, "no swiftc in PATH \(path)")
+    }
 
     /// Type-checks the statements as the body of a function with an `environment` and a `table`.
     static func check(_ body: String) throws -> Result {
@@ -122,7 +128,7 @@ private enum Compiler {
         }
         // Some of the rules are checked on the intermediate code only, so the snippet is compiled that far.
         return run(
-            "swiftc -emit-sil -o /dev/null -swift-version 6 -package-name '\(package ?? "")' -I '\(modules ?? "")' "
+            "'\(try swiftc())' -emit-sil -o /dev/null -swift-version 6 -package-name '\(package ?? "")' -I '\(try modules())' "
                 + "-I '\(root)/Sources/CLMDB' '\(path)' 2>&1")
     }
 
