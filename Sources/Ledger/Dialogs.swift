@@ -127,6 +127,11 @@ extension Ledger {
         let released = releaseReservation(of: row, closedAs: close.reason, at: lastTime.log, &changes)
         if row.state == .closed, let earlier = row.closeReason {
             if released != nil { noteClose(row, close.reason, at: nil, &changes) }
+            // Its caller hung up after all: the answer must not be given again to a repeat, since what waited for the
+            // call is gone. How it was first closed is told, and counted, once.
+            if earlier == .handedOver && close.reason == .abandoned {
+                change(row.dialog, &changes) { $0.closeReason = .abandoned }
+            }
             return .dialogClosed(DialogClosed(closed: false, reason: earlier, released: released))
         }
         self.close(row, as: close.reason, at: lastTime.log, configuration, &changes)

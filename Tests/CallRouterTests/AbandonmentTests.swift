@@ -68,6 +68,20 @@ struct AbandonmentTests {
         #expect(again?.description.contains("is closed: abandoned") == true)
     }
 
+    @Test("the request of a caller who hung up after the answer is refused when it comes again")
+    func comesAgainAfterAnswer() async throws {
+        let bank = try bank(link: nil)
+        let answer = try await bank.router.route(.forwarded(client: "bank-pg", to: "7900"))
+        let first = try await bank.router.abandon(answer.dialog)
+        #expect((first.closed, first.reason) == (false, .handedOver))
+        let again = await refusal { () async throws(RouteRefusal) in
+            try await bank.router.route(.forwarded(client: "bank-pg", to: "7900"))
+        }
+        #expect(again?.description.contains("is closed: abandoned") == true)
+        #expect(bank.waiting == 0)
+        #expect(try await bank.router.abandon(answer.dialog).reason == .abandoned)
+    }
+
     @Test("a server that was not asked is not told")
     func notAsked() async throws {
         let link = ScriptedLink(label: "95551111")

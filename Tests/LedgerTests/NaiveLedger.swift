@@ -276,6 +276,7 @@ struct NaiveLedger {
         var released: ReservationID?
         if close.reason != .handedOver { released = release(dialog.reservation, at: now) }
         if let reason = dialog.reason {
+            if reason == .handedOver && close.reason == .abandoned { dialogs[close.dialog]!.reason = .abandoned }
             return .dialogClosed(DialogClosed(closed: false, reason: reason, released: released))
         }
         finish(close.dialog, close.reason, at: now)
