@@ -23,6 +23,7 @@ package final class LedgerLoop: LedgerService {
         case disk(DiskCompletion)
         case storeDurable
         case storeFailed(StoreError)
+        case snapshotKept(LogSequence)
         case read(@Sendable ((any LedgerView)?) -> Void)
         case drain(EventLoopPromise<Void>)
     }
@@ -68,13 +69,15 @@ package final class LedgerLoop: LedgerService {
     // MARK: From any thread
 
     package func submit(
-        _ record: Record, deadlineMilliseconds: UInt32, reply: @escaping @Sendable (Result<LedgerAnswer, LedgerRefusal>) -> Void
+        _ record: Record, deadlineMilliseconds: UInt32,
+        reply: @escaping @Sendable (Result<LedgerAnswer, LedgerRefusal>) -> Void
     ) {
         post(
             .request(
                 LedgerRequest(
                     record: record, bytes: record.encoded(),
-                    deadlineElapsedMilliseconds: clock.elapsedMilliseconds() + UInt64(deadlineMilliseconds), reply: reply)))
+                    deadlineElapsedMilliseconds: clock.elapsedMilliseconds() + UInt64(deadlineMilliseconds),
+                    reply: reply)))
     }
 
     package func read<Value: Sendable>(
@@ -97,6 +100,8 @@ package final class LedgerLoop: LedgerService {
     package func storeBecameDurable() { post(.storeDurable) }
 
     package func storeFailed(_ error: StoreError) { post(.storeFailed(error)) }
+
+    func snapshotKept(at sequence: LogSequence) { post(.snapshotKept(sequence)) }
 
     /// Refuses what is queued and completes when nothing is in flight any more.
     package func drain() async throws {
@@ -136,7 +141,7 @@ package final class LedgerLoop: LedgerService {
         case .request(let request): request.reply(.failure(.unavailable(reason: "the side has stopped")))
         case .read(let body): body(nil)
         case .drain(let promise): promise.succeed()
-        case .disk, .storeDurable, .storeFailed: break
+        case .disk, .storeDurable, .storeFailed, .snapshotKept: break
         }
     }
 
@@ -157,6 +162,7 @@ package final class LedgerLoop: LedgerService {
             case .disk(let completion): core.diskCompleted(completion)
             case .storeDurable: core.storeBecameDurable()
             case .storeFailed(let error): core.storeFailed(error)
+            case .snapshotKept(let sequence): core.keepLog(after: sequence)
             case .read(let body): body(core)
             case .drain(let promise): loop.value.draining.append(promise)
             }

@@ -10,11 +10,11 @@ package enum Node {
     /// again and keeps the last good one when the new one is refused. Throws ``ConfigurationErrors`` or a
     /// ``SideFault``, whose descriptions are for the operator.
     package static func run(
-        configurationPath: String, environment: [String: String], logger: Logger,
+        configurationPath: String, environment: [String: String], care: StoreCare, logger: Logger,
         onServing: @escaping @Sendable (RunningSide) -> Void = { _ in }
     ) async throws {
         let configuration = try Configuration.load(path: configurationPath, environment: environment)
-        let side = try await RunningSide.start(configuration, logger: logger)
+        let side = try await RunningSide.start(configuration, care: care, logger: logger)
         let signals = Signals()
         onServing(side)
         let stopping = Task {
@@ -43,7 +43,9 @@ package enum Node {
 
     private static func stop(_ side: RunningSide, logger: Logger) async {
         logger.info("the side is stopping")
-        do { try await side.stop() } catch { logger.error("the stop was not clean: \(error). Nothing acknowledged is lost") }
+        do { try await side.stop() } catch {
+            logger.error("the stop was not clean: \(error). Nothing acknowledged is lost")
+        }
     }
 
     private static func reload(

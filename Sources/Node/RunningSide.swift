@@ -5,6 +5,7 @@ package import ConfigurationFiles
 internal import Console
 internal import ContextStore
 internal import INCRP
+internal import Inspection
 internal import Ledger
 package import Logging
 internal import NIOCore
@@ -29,6 +30,7 @@ package final class RunningSide: Sendable {
     private let ledger: LedgerLoop
     private let disk: PosixDisk
     private let store: ContextStore
+    private let snapshots: StoreSnapshots
     private let router: CallRouter
     private let links: ServerLinks
     private let clients: ClientDirectory
@@ -45,16 +47,20 @@ package final class RunningSide: Sendable {
 
     /// Recovers what the data directory holds, puts the configuration into the ledger, and opens the listeners, so that
     /// whoever can connect is served. Throws a ``SideFault`` that names what is wrong and what to do.
-    package static func start(_ configuration: SideConfiguration, logger: Logger) async throws -> RunningSide {
+    package static func start(
+        _ configuration: SideConfiguration, care: StoreCare = .withinProcess, logger: Logger
+    ) async throws -> RunningSide {
         for warning in configuration.warnings { logger.warning("\(warning)") }
         let token = try configuration.http.tokenFile.map { (file) throws(SideFault) in try TokenFile.read(file) }
         let ledgerGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let ended = Ending()
-        let recovered = try await recover(configuration, on: ledgerGroup, ended: ended, logger: logger)
+        let recovered = try await recover(configuration, care, on: ledgerGroup, ended: ended, logger: logger)
         do {
             return try await RunningSide(
-                configuration, token: token, recovered: recovered, ledgerGroup: ledgerGroup, ended: ended, logger: logger)
+                configuration, token: token, recovered: recovered, ledgerGroup: ledgerGroup, ended: ended,
+                logger: logger)
         } catch {
+            recovered.snapshots.stop()
             try? await ledgerGroup.shutdownGracefully()  // the first error is the one to tell
             throw error
         }
@@ -70,6 +76,7 @@ package final class RunningSide: Sendable {
         ledger = recovered.loop
         disk = recovered.disk
         store = recovered.store
+        snapshots = recovered.snapshots
         let shared = Shared(configuration)
         self.configuration = shared
         try await Self.configure(ledger, configuration)
@@ -114,7 +121,8 @@ package final class RunningSide: Sendable {
             ("side", current.side == next.side), ("incrpNIC", current.incrpNIC == next.incrpNIC),
             ("store", current.store == next.store), ("log", current.log == next.log),
         ] where !same {
-            throw SideFault("\(what) cannot change while the side runs: stop it and start it with the new configuration")
+            throw SideFault(
+                "\(what) cannot change while the side runs: stop it and start it with the new configuration")
         }
         try await Self.configure(ledger, next)
         configuration.value = next
@@ -133,8 +141,10 @@ package final class RunningSide: Sendable {
         await links.stop()
         try await ledger.drain()
         let store = self.store
+        let snapshots = self.snapshots
         let loop = ledger
         try await ledger.eventLoop.submit {
+            snapshots.stop()
             store.close()
             defer { loop.close() }
             try loop.withCore { try $0.closeLog() }
@@ -153,16 +163,18 @@ extension RunningSide {
         let loop: LedgerLoop
         let disk: PosixDisk
         let store: ContextStore
+        let snapshots: StoreSnapshots
     }
 
     /// Recovery waits for the disk: it runs on the ledger's own thread, where nothing else waits yet.
     private static func recover(
-        _ configuration: SideConfiguration, on group: MultiThreadedEventLoopGroup, ended: Ending, logger: Logger
+        _ configuration: SideConfiguration, _ care: StoreCare, on group: MultiThreadedEventLoopGroup, ended: Ending,
+        logger: Logger
     ) async throws -> RunningLedger {
         let loop = LedgerLoop(eventLoop: group.next())
         do {
             return try await loop.eventLoop.submit {
-                try recoverHere(configuration, loop: loop, ended: ended, logger: logger)
+                try recoverHere(configuration, care, loop: loop, ended: ended, logger: logger)
             }.get()
         } catch {
             try? await group.shutdownGracefully()  // the first error is the one to tell
@@ -171,26 +183,32 @@ extension RunningSide {
     }
 
     private static func recoverHere(
-        _ configuration: SideConfiguration, loop: LedgerLoop, ended: Ending, logger: Logger
+        _ configuration: SideConfiguration, _ care: StoreCare, loop: LedgerLoop, ended: Ending, logger: Logger
     ) throws -> RunningLedger {
         let started = ContinuousClock.now
         try DataDirectory.prepare(configuration.dataDirectory)
-        let disk = try PosixDisk(directory: "\(configuration.dataDirectory)/log", onCompletion: { loop.diskCompleted($0) })
+        let disk = try PosixDisk(
+            directory: "\(configuration.dataDirectory)/log", onCompletion: { loop.diskCompleted($0) })
         var log = LogConfiguration()
         log.retentionMilliseconds = Int64(configuration.log.retentionHours) * 3_600_000
         log.retentionBytes = Int(clamping: configuration.log.retentionBytes)
         var settings = StoreConfiguration()
         settings.mapBytes = Int(clamping: configuration.store.mapBytes)
         settings.journeyRowsMost = configuration.store.journeysKept
+        let files = SideFiles(directory: configuration.dataDirectory)
+        let repair = try StoreRepair.beforeOpening(files, log: disk, configuration: settings, verify: care.verify)
+        for note in repair.notes { logger.warning("store: \(note)") }
         let recovered = try RecoveredSide<Production>.recover(
             disk: disk, side: configuration.side, log: log,
             draw: {
-                let chance = (UInt64.random(in: 1 ... .max), UInt64.random(in: 1 ... .max), UInt64.random(in: 1 ... .max))
+                let chance = (
+                    UInt64.random(in: 1 ... .max), UInt64.random(in: 1 ... .max), UInt64.random(in: 1 ... .max)
+                )
                 return (pairID: .init(high: chance.0, low: chance.1), incarnation: chance.2)
             },
             openStore: { identity throws(StoreError) in
                 try ContextStore.open(
-                    path: "\(configuration.dataDirectory)/store",
+                    path: files.store,
                     identity: StoreIdentity(pairID: identity.pairID, side: identity.side), configuration: settings)
             })
         for note in recovered.notes { logger.warning("recovery: \(note)") }
@@ -212,7 +230,9 @@ extension RunningSide {
                 "held": "\(recovered.ledger.heldCount)",
                 "milliseconds": "\(Int((ContinuousClock.now - started) / .milliseconds(1)))",
             ])
-        return RunningLedger(loop: loop, disk: disk, store: store)
+        let snapshots = StoreSnapshots(
+            files, of: store, everySeconds: care.snapshotSeconds, logger: logger, onKept: { loop.snapshotKept(at: $0) })
+        return RunningLedger(loop: loop, disk: disk, store: store, snapshots: snapshots)
     }
 
     private static func configure(_ ledger: LedgerLoop, _ configuration: SideConfiguration) async throws {

@@ -32,6 +32,7 @@ struct BatonCommand: AsyncParsableCommand {
                     StatusCommand.self, RoutesCommand.self, ContextsCommand.self, DialogsCommand.self,
                     GatewaysCommand.self, JourneyCommand.self,
                 ]),
+            CommandGroup(name: "Recovery", subcommands: [LogCommand.self, StoreCommand.self]),
             CommandGroup(name: "Measuring", subcommands: [BenchCommand.self, PlaySamplesCommand.self]),
         ]
     )

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Inspection
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -151,10 +152,12 @@ struct JourneyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "journey", abstract: "A call's whole way, with times.",
         discussion: """
-            CALL is a call key (bank-20779-17), the id of any leg, a dialog (D41) or a reservation (R42).
+            CALL is a call key (bank-20779-17), the id of any leg, a dialog (D41) or a reservation (R42). With --data it \
+            is read from the log of a data directory alone, also beside a running side or where the store is lost.
 
             EXAMPLES
               baton journey bank-20779-17
+              baton journey bank-20779-17 --data data
               baton journey leg-2 --url http://127.0.0.1:7081 -o json
             """)
 
@@ -162,8 +165,17 @@ struct JourneyCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     @Argument(help: "A call key, a call id, a dialog or a reservation.") var call: String
+    @Option(help: ArgumentHelp("Work from the log of this data directory alone.", valueName: "directory")) var data:
+        String?
 
     func run() async throws {
+        if let data {
+            let found = try offline { () throws(InspectionFault) in
+                try JourneyFromLog.find(call, in: SideFiles(directory: data))
+            }
+            for note in found.notes { Terminal.note(note) }
+            return output.print(JSONValue(found)) { JourneyTimeline.rendered($0, of: call) }
+        }
         let journey = try await side.fetch("GET", "/v1/journeys/" + percentEncoded(call))
         output.print(journey) { JourneyTimeline.rendered($0, of: call) }
     }

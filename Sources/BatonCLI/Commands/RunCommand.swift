@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import Inspection
 internal import Logging
 internal import Node
 
@@ -28,7 +29,8 @@ struct RunCommand: AsyncParsableCommand {
         logger.logLevel = level
         do {
             try await Node.run(
-                configurationPath: config, environment: ProcessInfo.processInfo.environment, logger: logger)
+                configurationPath: config, environment: ProcessInfo.processInfo.environment,
+                care: StoreCare(verify: { VerifierProcess.verify($0) }), logger: logger)
         } catch {
             throw CommandFailure(.failed, "\(error)")
         }
