@@ -70,7 +70,8 @@ let package = Package(
         part("Transport", ["CallModel", "INCRP", nio, nioPosix, nioHTTP1, logging, protobuf], settings: testable),
         part("ConfigurationFiles", ["CallModel", "Ledger", "INCRP", "Routing", yams]),
         // Level 5: services.
-        part("CallRouter", ["CallModel", "Ledger", "Routing", "INCRP", "ReplicatedLedger", logging], settings: testable),
+        part(
+            "CallRouter", ["CallModel", "Ledger", "Routing", "INCRP", "ReplicatedLedger", logging], settings: testable),
         part("PeripheralGateway", ["CallModel", "Ledger", "ReplicatedLedger"]),
         part("Console", ["ByteCoding", "CallModel", "ContextStore", "Ledger", "INCRP", "ReplicatedLedger"]),
         // Level 6: the HTTP contract over the services.
@@ -80,23 +81,34 @@ let package = Package(
                 "CallModel", "Ledger", "CallRouter", "PeripheralGateway", "Console", "StrictJSON", hummingbird,
                 hummingbirdCore, httpTypes, nio, logging, lifecycle,
             ], settings: testable),
-        // Level 7: one side, wired.
+        // Level 7: one side, wired; and what drills it from outside.
+        part("Drills", ["Transport", nioPosix], settings: testable),
         part(
             "Node",
             [
-                "CallModel", "Ledger", "Routing", "INCRP", "WriteAheadLog", "ContextStore", "ReplicatedLedger", "Transport",
-                "ConfigurationFiles", "CallRouter", "PeripheralGateway", "Console", "HTTPFront", nio, nioPosix, logging, lifecycle,
+                "CallModel", "Ledger", "Routing", "INCRP", "WriteAheadLog", "ContextStore", "ReplicatedLedger",
+                "Inspection",
+                "Transport", "ConfigurationFiles", "CallRouter", "PeripheralGateway", "Console", "HTTPFront",
+                "ByteCoding",
+                nio, nioPosix, logging, lifecycle,
             ]),
         // Level 8: the program, and what proves it.
         part(
             "BatonCLI",
-            ["CallModel", "ConfigurationFiles", "Node", "StrictJSON", "Transport", nioPosix, logging, argumentParser]),
+            [
+                "ByteCoding", "CallModel", "Ledger", "WriteAheadLog", "ContextStore", "Inspection",
+                "ConfigurationFiles", "Node",
+                "Drills", "StrictJSON", "Transport", nioPosix, logging, argumentParser,
+            ]),
         .executableTarget(name: "baton", dependencies: ["BatonCLI", argumentParser], swiftSettings: strict),
         part("Simulation", ["CallModel", "Ledger", "WriteAheadLog", "ContextStore", "ReplicatedLedger"]),
-        part("Drills", ["Transport", nioPosix]),
         part(
             "Fuzzing",
-            ["ByteCoding", "CallModel", "Ledger", "Routing", "INCRP", "ContextStore", "Transport", "ConfigurationFiles"]),
+            [
+                "ByteCoding", "CallModel", "Ledger", "Routing", "INCRP", "ContextStore", "Transport",
+                "ConfigurationFiles",
+            ],
+            settings: testable),
         part("LedgerDouble", ["ByteCoding", "CallModel", "ContextStore", "Ledger", "ReplicatedLedger"]),
 
         tests("ByteCodingTests", ["ByteCoding"]),
@@ -107,7 +119,8 @@ let package = Package(
         tests("INCRPTests", ["CallModel", "INCRP"]),
         tests("LMDBTests", ["LMDB"]),
         tests(
-            "WriteAheadLogTests", ["ByteCoding", "CallModel", "WriteAheadLog", "Simulation"], besides: ["format.golden"]),
+            "WriteAheadLogTests", ["ByteCoding", "CallModel", "WriteAheadLog", "Simulation"], besides: ["format.golden"]
+        ),
         tests("ContextStoreTests", ["ByteCoding", "CallModel", "Ledger", "LMDB", "ContextStore", "Simulation"]),
         tests(
             "ReplicatedLedgerTests",
@@ -125,16 +138,21 @@ let package = Package(
         tests(
             "CallRouterTests",
             [
-                "CallModel", "Ledger", "Routing", "INCRP", "ContextStore", "ReplicatedLedger", "CallRouter", "LedgerDouble",
+                "CallModel", "Ledger", "Routing", "INCRP", "ContextStore", "ReplicatedLedger", "CallRouter",
+                "LedgerDouble",
                 logging,
             ]),
-        tests("PeripheralGatewayTests", ["CallModel", "Ledger", "ReplicatedLedger", "PeripheralGateway", "LedgerDouble"]),
+        tests(
+            "PeripheralGatewayTests", ["CallModel", "Ledger", "ReplicatedLedger", "PeripheralGateway", "LedgerDouble"]),
         tests(
             "HTTPFrontTests",
             [
-                "CallModel", "Ledger", "INCRP", "ReplicatedLedger", "CallRouter", "PeripheralGateway", "Console", "HTTPFront",
+                "CallModel", "Ledger", "INCRP", "ReplicatedLedger", "CallRouter", "PeripheralGateway", "Console",
+                "HTTPFront",
                 "LedgerDouble", "StrictJSON", hummingbird, logging, lifecycle,
             ]),
+        tests("ConsoleTests", ["CallModel", "Ledger", "INCRP", "ReplicatedLedger", "Console", "LedgerDouble"]),
+        tests("DrillTests", ["Drills"]),
         tests("BatonTests", ["BatonCLI"]),
         tests("HouseTests", []),
         tests(

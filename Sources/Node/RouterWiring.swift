@@ -2,8 +2,8 @@ package import CallModel
 package import CallRouter
 package import ConfigurationFiles
 package import INCRP
-internal import Routing
 package import PeripheralGateway
+internal import Routing
 
 /// From the checked configuration to what the CallRouter and the INCRP ends need of it.
 extension SideConfiguration {

@@ -123,7 +123,8 @@ final class Centre {
         try await post(
             "/v1/transfers",
             [
-                "peripheral": "\(name)-acd", "agent": "4711", "dialedNumber": dialedNumber, "callID": call, "kind": kind,
+                "peripheral": "\(name)-acd", "agent": "4711", "dialedNumber": dialedNumber, "callID": call,
+                "kind": kind,
                 "postRoute": postRoute, "context": ["variables": ["variable1": "gold"]],
             ])
     }

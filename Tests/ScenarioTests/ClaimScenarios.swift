@@ -136,7 +136,8 @@ struct ClaimScenarios {
         try await OneCentre.run { centre in
             for round in 0..<20 {
                 let reserved = try await centre.reserve("desk", call: "race-\(round)")
-                let statuses = try await centre.claimAtOnce(dnis: reserved.dnis, calls: ["left-\(round)", "right-\(round)"])
+                let statuses = try await centre.claimAtOnce(
+                    dnis: reserved.dnis, calls: ["left-\(round)", "right-\(round)"])
                 #expect(statuses.sorted() == [200, 404])
                 _ = try await centre.delete("/v1/reservations/\(reserved["id"])")
             }

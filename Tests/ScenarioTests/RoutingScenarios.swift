@@ -236,7 +236,8 @@ struct RoutingScenarios {
             _ = try await centres.bank.route("bank-pg", "7900", call: "nic-2", nicCallID: "net-78")
             let dialogs = try await centres.bank.get("/v1/dialogs?state=any").list("dialogs")
             let kept = Dictionary(
-                uniqueKeysWithValues: dialogs.map { ($0["routingClient"] as? String ?? "", $0["nicCallID"] as? String) })
+                uniqueKeysWithValues: dialogs.map { ($0["routingClient"] as? String ?? "", $0["nicCallID"] as? String) }
+            )
             #expect(kept["carrier"] == .some("net-77"))
             #expect(kept["bank-pg"] == .some(nil))
         }

@@ -17,7 +17,9 @@ struct TwoCentres {
         for gateway in ["insurance", "brokers"] { try await bank.gatewayUp(gateway) }
         try await insurance.gatewayUp("bank")
         let result: Result<Void, any Error>
-        do { result = .success(try await body(TwoCentres(bank: bank, insurance: insurance))) } catch { result = .failure(error) }
+        do { result = .success(try await body(TwoCentres(bank: bank, insurance: insurance))) } catch {
+            result = .failure(error)
+        }
         try await bank.stop()
         try await insurance.stop()
         try result.get()

@@ -33,7 +33,9 @@ struct BatonCommand: AsyncParsableCommand {
                     GatewaysCommand.self, JourneyCommand.self,
                 ]),
             CommandGroup(name: "Recovery", subcommands: [LogCommand.self, StoreCommand.self]),
-            CommandGroup(name: "Measuring", subcommands: [BenchCommand.self, PlaySamplesCommand.self]),
+            CommandGroup(
+                name: "Measuring and proving",
+                subcommands: [BenchCommand.self, DrillCommand.self, PlaySamplesCommand.self]),
         ]
     )
 }
