@@ -91,7 +91,7 @@ extension Ledger {
             digest.add(.dialogs, key: row.storeKey, value: row.encodedValue())
             digest.add(.requests, key: StoreKey.request(row.identity), value: RequestRow.dialog(id).encodedValue())
         }
-        strays.forEach { row, until in
+        strays.visit { row, until in
             digest.add(.strays, key: row.storeKey, value: StrayRow.encodedValue(until: until))
         }
         return digest

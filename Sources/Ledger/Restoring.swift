@@ -100,7 +100,7 @@ extension Ledger: Equatable {
 }
 
 extension StrayBook {
-    func forEach(_ body: (Row, LogTime) -> Void) {
+    func visit(_ body: (Row, LogTime) -> Void) {
         for (routeKey, list) in told {
             for one in list { body(Row(routeKey: routeKey.bytes, call: one.call), one.until) }
         }

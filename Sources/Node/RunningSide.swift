@@ -26,11 +26,7 @@ package struct SideFault: Error, Sendable, CustomStringConvertible {
 /// One running side of an instance: data directory, ledger, services and listeners, from start to stop.
 package final class RunningSide: Sendable {
     private let logger: Logger
-    private let ledgerGroup: MultiThreadedEventLoopGroup
-    private let ledger: LedgerLoop
-    private let disk: PosixDisk
-    private let store: ContextStore
-    private let snapshots: StoreSnapshots
+    private let running: RunningLedger
     private let router: CallRouter
     private let links: ServerLinks
     private let clients: ClientDirectory
@@ -38,6 +34,7 @@ package final class RunningSide: Sendable {
     private let http: HTTPService
     private let configuration: Shared<SideConfiguration>
     private let ended: Ending
+    private let stopped = Atomic(false)
 
     package var httpPort: Int { http.port }
     /// Nil when this instance is no server.
@@ -57,26 +54,20 @@ package final class RunningSide: Sendable {
         let recovered = try await recover(configuration, care, on: ledgerGroup, ended: ended, logger: logger)
         do {
             return try await RunningSide(
-                configuration, token: token, recovered: recovered, ledgerGroup: ledgerGroup, ended: ended,
-                logger: logger)
+                configuration, token: token, running: recovered, ended: ended, logger: logger)
         } catch {
-            recovered.snapshots.stop()
-            try? await ledgerGroup.shutdownGracefully()  // the first error is the one to tell
+            try? await recovered.end()  // the first error is the one to tell
             throw error
         }
     }
 
     private init(
-        _ configuration: SideConfiguration, token: String?, recovered: RunningLedger,
-        ledgerGroup: MultiThreadedEventLoopGroup, ended: Ending, logger: Logger
+        _ configuration: SideConfiguration, token: String?, running: RunningLedger, ended: Ending, logger: Logger
     ) async throws {
         self.logger = logger
-        self.ledgerGroup = ledgerGroup
+        self.running = running
         self.ended = ended
-        ledger = recovered.loop
-        disk = recovered.disk
-        store = recovered.store
-        snapshots = recovered.snapshots
+        let ledger = running.loop
         let shared = Shared(configuration)
         self.configuration = shared
         try await Self.configure(ledger, configuration)
@@ -96,10 +87,16 @@ package final class RunningSide: Sendable {
         let incrpServer = self.incrpServer
         let console = Console(
             ledger: ledger, services: { ServiceCounters(router.counters, await incrpServer?.status()) })
-        http = try await HTTPService.start(
-            host: configuration.http.host, port: configuration.http.port, bearerToken: token, router: router,
-            desk: ClaimDesk(ledger: ledger, rules: { shared.value.deskRules }), console: console,
-            gateways: { await links.status() }, logger: logger)
+        do {
+            http = try await HTTPService.start(
+                host: configuration.http.host, port: configuration.http.port, bearerToken: token, router: router,
+                desk: ClaimDesk(ledger: ledger, rules: { shared.value.deskRules }), console: console,
+                gateways: { await links.status() }, logger: logger)
+        } catch {
+            await incrpServer?.stop()
+            await links.stop()
+            throw error
+        }
         logger.info(
             "the side serves",
             metadata: [
@@ -124,7 +121,7 @@ package final class RunningSide: Sendable {
             throw SideFault(
                 "\(what) cannot change while the side runs: stop it and start it with the new configuration")
         }
-        try await Self.configure(ledger, next)
+        try await Self.configure(running.loop, next)
         configuration.value = next
         clients.replace(next.incrpClients)
         await links.apply(next) { router.update(next.routerSettings, links: $0) }
@@ -134,24 +131,14 @@ package final class RunningSide: Sendable {
     /// Returns when the side had to stop by itself, with the reason; or when ``stop()`` was called, without.
     package func waitUntilEnded() async -> SideFault? { await ended.wait() }
 
-    /// Ends service in order: no new requests, answers for those under way, everything stored, the log's end noted.
+    /// Ends service in order, once: no new requests, answers for those under way, everything stored, the log's end noted.
     package func stop() async throws {
+        if stopped.exchange(true, ordering: .relaxed) { return }
         await http.stop()
         await incrpServer?.stop()
         await links.stop()
-        try await ledger.drain()
-        let store = self.store
-        let snapshots = self.snapshots
-        let loop = ledger
-        try await ledger.eventLoop.submit {
-            snapshots.stop()
-            store.close()
-            defer { loop.close() }
-            try loop.withCore { try $0.closeLog() }
-        }.get()
-        disk.close()
+        try await running.end()
         ended.end(nil)
-        try await ledgerGroup.shutdownGracefully()
         logger.info("the side stopped")
     }
 }
@@ -164,6 +151,20 @@ extension RunningSide {
         let disk: PosixDisk
         let store: ContextStore
         let snapshots: StoreSnapshots
+        let group: MultiThreadedEventLoopGroup
+
+        /// Answers what is under way, stores what was taken, notes where the log ends, and gives disk and thread back.
+        func end() async throws {
+            try await loop.drain()
+            try await loop.eventLoop.submit { [loop, store, snapshots] in
+                snapshots.stop()
+                store.close()
+                defer { loop.close() }
+                try loop.withCore { try $0.closeLog() }
+            }.get()
+            disk.close()
+            try await group.shutdownGracefully()
+        }
     }
 
     /// Recovery waits for the disk: it runs on the ledger's own thread, where nothing else waits yet.
@@ -174,7 +175,7 @@ extension RunningSide {
         let loop = LedgerLoop(eventLoop: group.next())
         do {
             return try await loop.eventLoop.submit {
-                try recoverHere(configuration, care, loop: loop, ended: ended, logger: logger)
+                try recoverHere(configuration, care, loop: loop, group: group, ended: ended, logger: logger)
             }.get()
         } catch {
             try? await group.shutdownGracefully()  // the first error is the one to tell
@@ -183,7 +184,8 @@ extension RunningSide {
     }
 
     private static func recoverHere(
-        _ configuration: SideConfiguration, _ care: StoreCare, loop: LedgerLoop, ended: Ending, logger: Logger
+        _ configuration: SideConfiguration, _ care: StoreCare, loop: LedgerLoop, group: MultiThreadedEventLoopGroup,
+        ended: Ending, logger: Logger
     ) throws -> RunningLedger {
         let started = ContinuousClock.now
         try DataDirectory.prepare(configuration.dataDirectory)
@@ -232,7 +234,7 @@ extension RunningSide {
             ])
         let snapshots = StoreSnapshots(
             files, of: store, everySeconds: care.snapshotSeconds, logger: logger, onKept: { loop.snapshotKept(at: $0) })
-        return RunningLedger(loop: loop, disk: disk, store: store, snapshots: snapshots)
+        return RunningLedger(loop: loop, disk: disk, store: store, snapshots: snapshots, group: group)
     }
 
     private static func configure(_ ledger: LedgerLoop, _ configuration: SideConfiguration) async throws {

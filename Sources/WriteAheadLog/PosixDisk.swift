@@ -3,10 +3,10 @@ internal import Glibc
 /// A directory of the operating system. Synchronous calls run on the caller's thread; submitted work runs on one
 /// dedicated thread a lane.
 ///
-/// `@unchecked Sendable`: `files` is guarded by `filesLock`, each lane by its own lock; the rest is constant.
+/// `@unchecked Sendable`: `files`, `lanes` and `lock` are guarded by `filesLock`, each lane by its own lock; the rest is constant.
 package final class PosixDisk: Disk, @unchecked Sendable {
     package enum Access: Sendable {
-        /// Takes the lock of the directory, which lives as long as the disk.
+        /// Takes the lock of the directory, held until ``close()``.
         case exclusive
         /// Takes no lock: for tools beside a running side. Every writing call fails.
         case reading
@@ -35,7 +35,7 @@ package final class PosixDisk: Disk, @unchecked Sendable {
     package let directory: String
     private let access: Access
     private let directoryFile: PosixFile
-    private let lock: PosixFile?
+    private var lock: PosixFile?
     private let filesLock = PosixLock()
     private var files: [String: PosixFile] = [:]
     private var lanes: [DiskLane: PosixLane] = [:]
@@ -75,13 +75,15 @@ package final class PosixDisk: Disk, @unchecked Sendable {
 
     deinit { close() }
 
-    /// Ends both lanes after the work they hold. Afterwards nothing may be submitted.
+    /// Ends both lanes after the work they hold, and gives the directory's lock back. Afterwards nothing may be
+    /// submitted or written.
     package func close() {
         let ending = filesLock.locked {
             defer { lanes = [:] }
             return lanes.values.map { $0 }
         }
         for lane in ending { lane.end() }
+        filesLock.locked { lock = nil }
     }
 
     package func submit(_ work: DiskWork) {

@@ -84,6 +84,12 @@ final class Centre {
         try await side.stop()
     }
 
+    /// Stops, and takes the directory away with its log of hundreds of mebibytes.
+    func end() async throws {
+        try await stop()
+        try FileManager.default.removeItem(atPath: directory)
+    }
+
     // MARK: Requests
 
     func post(_ path: String, _ body: [String: Any], headers: [(String, String)] = []) async throws -> Answer {

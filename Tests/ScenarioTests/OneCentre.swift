@@ -48,7 +48,7 @@ enum OneCentre {
             "centre", number: 3, configuration: "customers: [retail, brokers]\n" + configuration, scripts: scripts)
         let result: Result<Void, any Error>
         do { result = .success(try await body(centre)) } catch { result = .failure(error) }
-        try await centre.stop()
+        try await centre.end()
         try result.get()
     }
 }

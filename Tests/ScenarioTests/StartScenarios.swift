@@ -55,6 +55,7 @@ struct StartScenarios {
             #expect("\(error)".contains("format version 99"))
         }
         #expect(try Data(contentsOf: URL(fileURLWithPath: file)) == bytes)
+        try FileManager.default.removeItem(atPath: directory)
     }
 
     // MARK: Helpers of these scenarios
@@ -64,6 +65,7 @@ struct StartScenarios {
         dataDirectory: String = "data", httpPort: Int = 0, incrpPort: Int? = nil
     ) async throws -> String {
         let directory = try Centre.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }  // what is left of it fails no test
         try write(directory, dataDirectory: dataDirectory, httpPort: httpPort, incrpPort: try incrpPort ?? Ports.free())
         do {
             let side = try await start(directory)

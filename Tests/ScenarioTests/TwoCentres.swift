@@ -20,8 +20,8 @@ struct TwoCentres {
         do { result = .success(try await body(TwoCentres(bank: bank, insurance: insurance))) } catch {
             result = .failure(error)
         }
-        try await bank.stop()
-        try await insurance.stop()
+        try await bank.end()
+        try await insurance.end()
         try result.get()
     }
 
