@@ -203,6 +203,7 @@ extension DialogValues {
         callID = request?.request.callID.text
         requestID = request?.request.requestID.text
         customer = request?.request.customer?.text
+        nicCallID = request?.request.nicCallID
         label = answer?.answer.label.text
         labelType = answer?.answer.label.type.description
         source = answer?.answer.source.description

@@ -72,6 +72,8 @@ package struct DialogValues: Hashable, Sendable, Codable {
     package var callID: String?
     package var requestID: String?
     package var customer: String?
+    /// Given only by a routing client that can transfer in the network.
+    package var nicCallID: String?
     package var label: String?
     package var labelType: String?
     package var source: String?
