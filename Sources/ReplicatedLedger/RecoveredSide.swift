@@ -77,7 +77,8 @@ package struct RecoveredSide<World: Surroundings> {
         let replayed = try replay(log, into: &ledger, store: store)
         return RecoveredSide(
             ledger: ledger, log: log, superblocks: superblocks, store: store, superblock: superblock, report: report,
-            replayed: replayed, notes: superblocks.notes + report.notes.map(\.description))
+            replayed: replayed,
+            notes: superblocks.notes + report.notes.filter { $0.finding != .zerosToTheEnd }.map(\.description))
     }
 
     // MARK: Steps
