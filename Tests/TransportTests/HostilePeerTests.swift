@@ -121,12 +121,11 @@ struct HostilePeerTests {
     func random(seed: UInt64) async throws {
         let server = LinkBench.server(RouteDouble())
         let port = try await server.start()
-        let (peer, channel) = try await RawPeer.connect(port)
         var generator = Xorshift(state: seed &* 0x9E37_79B9_7F4A_7C15)
         let first = seed % 2 == 0 ? try RawPeer.framed([Self.open]) : []
         let noise = (0..<4_000).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
         // A short length first, so that some of it is taken for frames.
-        try await channel.writeAndFlush(ByteBuffer(bytes: first + [0, 0, 0, UInt8(seed)] + noise))
+        let (peer, _) = try await RawPeer.connect(port, greeting: first + [0, 0, 0, UInt8(seed)] + noise)
         try await LinkBench.until("closed") { peer.ended }
         let link = LinkBench.link(port)
         await link.start()

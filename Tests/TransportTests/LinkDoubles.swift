@@ -113,6 +113,15 @@ final class RawPeer: ChannelInboundHandler, Sendable {
         state.withLock { $0.bytes += bytes }
     }
 
+    /// Sent as soon as the connection stands, however busy the tests' own threads are: the server waits 5 s only.
+    private let greeting: [UInt8]
+
+    init(greeting: [UInt8] = []) { self.greeting = greeting }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if !greeting.isEmpty { context.writeAndFlush(NIOAny(ByteBuffer(bytes: greeting)), promise: nil) }
+    }
+
     func channelInactive(context: ChannelHandlerContext) { state.withLock { $0.ended = true } }
 
     var ended: Bool { state.withLock { $0.ended } }
@@ -130,8 +139,8 @@ final class RawPeer: ChannelInboundHandler, Sendable {
         return frames
     }
 
-    static func connect(_ port: Int) async throws -> (RawPeer, any Channel) {
-        let peer = RawPeer()
+    static func connect(_ port: Int, greeting: [UInt8] = []) async throws -> (RawPeer, any Channel) {
+        let peer = RawPeer(greeting: greeting)
         let channel = try await ClientBootstrap(group: LinkBench.group)
             .channelInitializer { $0.pipeline.addHandler(peer) }
             .connect(host: "127.0.0.1", port: port).get()
