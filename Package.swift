@@ -59,6 +59,7 @@ let package = Package(
         part("Ledger", ["ByteCoding", "CallModel"]),
         part("Routing", ["ByteCoding", "CallModel"]),
         part("INCRP", ["CallModel"]),
+        part("Duplex", ["ByteCoding", "CallModel"]),
         part("LMDB", ["CLMDB"], settings: [.strictMemorySafety()]),
         // Level 2: what is durable.
         part("WriteAheadLog", ["ByteCoding", "CallModel", crypto]),

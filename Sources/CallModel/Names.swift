@@ -199,4 +199,15 @@ package enum Side: String, Hashable, Sendable, CaseIterable {
     case b = "B"
 
     package var other: Side { self == .a ? .b : .a }
+
+    /// The letter, as it stands in files, frames and the witness register.
+    package var formatByte: UInt8 { self == .a ? 0x41 : 0x42 }
+
+    package init?(formatByte: UInt8) {
+        switch formatByte {
+        case 0x41: self = .a
+        case 0x42: self = .b
+        default: return nil
+        }
+    }
 }

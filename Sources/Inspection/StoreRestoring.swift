@@ -62,7 +62,6 @@ package enum StoreRestoring {
             var superblock = old ?? Superblock(identity: own)
             superblock.identity = own
             // What was under way with the other side was not under way with this log.
-            superblock.pendingSwap = nil
             superblock.jointIntent = nil
             superblock.cleanEnd = made.state.position
             try superblocks.write(superblock)

@@ -197,16 +197,11 @@ package struct CloseDialog: Hashable, Sendable {
 }
 
 package struct EpochOpened: Hashable, Sendable {
-    package enum Mode: UInt8, Sendable {
-        case paired = 1
-        case alone = 2
-    }
-
     package var epoch: UInt64
-    package var mode: Mode
+    package var mode: PairMode
     package var active: Side
 
-    package init(epoch: UInt64, mode: Mode, active: Side) {
+    package init(epoch: UInt64, mode: PairMode, active: Side) {
         self.epoch = epoch
         self.mode = mode
         self.active = active

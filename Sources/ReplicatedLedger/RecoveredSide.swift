@@ -96,7 +96,7 @@ package struct RecoveredSide<World: Surroundings> {
         let drawn = draw()
         let superblock = Superblock(
             identity: LogIdentity(pairID: drawn.pairID, side: side, incarnation: drawn.incarnation),
-            promise: Promise(epoch: 1, mode: .alone, active: side))
+            promise: PairRegister(epoch: 1, mode: .alone, active: side))
         do throws(LogError) { try superblocks.write(superblock) } catch { throw .log(error) }
         return superblock
     }

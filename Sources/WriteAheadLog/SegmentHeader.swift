@@ -112,16 +112,3 @@ package struct SegmentHeader: Hashable, Sendable {
                     ? SegmentEnd(segment: bytes.integer(at: 104), offset: Int(endOffset), position: position) : nil))
     }
 }
-
-extension Side {
-    /// `A` or `B` in ASCII.
-    var formatByte: UInt8 { self == .a ? 0x41 : 0x42 }
-
-    init?(formatByte: UInt8) {
-        switch formatByte {
-        case 0x41: self = .a
-        case 0x42: self = .b
-        default: return nil
-        }
-    }
-}

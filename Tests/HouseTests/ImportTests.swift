@@ -2,7 +2,7 @@ import Testing
 
 @Suite("Arrows between the parts")
 struct ImportTests {
-    static let pure = ["ByteCoding", "StrictJSON", "CallModel", "Ledger", "Routing", "INCRP"]
+    static let pure = ["ByteCoding", "StrictJSON", "CallModel", "Ledger", "Routing", "INCRP", "Duplex"]
     /// Two arrows within a level: values over their bytes, and `@main` alone over the commands.
     static let within = ["CallModel": "ByteCoding", "baton": "BatonCLI"]
     static let services = ["CallRouter", "PeripheralGateway", "Console"]

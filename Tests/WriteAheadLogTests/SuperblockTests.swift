@@ -6,15 +6,11 @@ import WriteAheadLog
 
 /// Every field in use.
 let fullSuperblock = Superblock(
-    identity: thisSide, promise: Promise(epoch: 5, mode: .paired, active: .b),
-    pendingSwap: PendingSwap(
-        old: RegisterValue(
-            promise: Promise(epoch: 5, mode: .paired, active: .b), incarnationA: 7, incarnationB: 8, lossy: false,
-            nonce: Hash128(high: 1, low: 2)),
-        new: RegisterValue(
-            promise: Promise(epoch: 6, mode: .alone, active: .a), incarnationA: 7, incarnationB: 9, lossy: true,
-            nonce: Hash128(high: 3, low: 4))),
-    jointIntent: JointIntent(epoch: 6, incarnation: 10), needsResync: true,
+    identity: thisSide,
+    promise: PairRegister(
+        epoch: 5, mode: .paired, active: .b, incarnationA: 7, incarnationB: 8, lossy: true,
+        nonce: Hash128(high: 3, low: 4)),
+    jointIntent: JointIntent(epoch: 6, incarnation: 10), needsResync: true, tailUndecided: true,
     cleanEnd: Position(epoch: 5, sequence: LogSequence(77), chain: Hash128(high: 11, low: 12)))
 
 @Suite("The superblock is there in one whole copy at any moment")
@@ -37,7 +33,7 @@ struct SuperblockTests {
         #expect(disk.contents("superblock-1") == before)
         #expect(try store(disk).current == value)
         var again = try store(disk)
-        value.pendingSwap?.old = nil
+        value.tailUndecided = false
         try again.write(value)
         #expect(disk.contents("superblock-1") != before)
         #expect(try store(disk).current == value)
@@ -49,7 +45,8 @@ struct SuperblockTests {
         var store = try store(disk)
         var old: Superblock?
         for epoch in 1...6 {
-            let new = Superblock(identity: thisSide, promise: Promise(epoch: UInt64(epoch), mode: .alone, active: .a))
+            let new = Superblock(
+                identity: thisSide, promise: PairRegister(epoch: UInt64(epoch), mode: .alone, active: .a))
             let before = old
             disk.afterChange = { call in
                 for seed in 0..<8 {
