@@ -65,7 +65,7 @@ let package = Package(
         part("WriteAheadLog", ["ByteCoding", "CallModel", crypto]),
         part("ContextStore", ["ByteCoding", "CallModel", "Ledger", "LMDB"]),
         // Level 3: the only way to change state.
-        part("ReplicatedLedger", ["ByteCoding", "CallModel", "Ledger", "WriteAheadLog", "ContextStore"]),
+        part("ReplicatedLedger", ["ByteCoding", "CallModel", "Ledger", "Duplex", "WriteAheadLog", "ContextStore"]),
         part("Inspection", ["ByteCoding", "CallModel", "Ledger", "WriteAheadLog", "ContextStore"]),
         // Level 4: sockets and files.
         part("Transport", ["CallModel", "INCRP", nio, nioPosix, nioHTTP1, logging, protobuf], settings: testable),

@@ -107,7 +107,18 @@ package struct PairMachine<Rules: PairRules>: Hashable, Sendable {
         return actions
     }
 
+    /// No other side is configured: this one serves alone, and nobody is asked.
+    package mutating func startSingle(log: some PairLog) -> [PairAction] {
+        var actions: [PairAction] = []
+        state = .isolatedEnabled
+        perform(.openEpoch, .moved, log, &actions)
+        progress(log, &actions)
+        return actions
+    }
+
     package var promise: PairRegister? { bond.promise }
+    /// Up to here the other side has acknowledged in this session.
+    package var otherDurable: LogSequence { other?.durable ?? .zero }
     package var hasSession: Bool { other != nil }
     package var session: UInt64? { other?.session }
 

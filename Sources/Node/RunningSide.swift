@@ -221,10 +221,10 @@ extension RunningSide {
             ReplicatedLedger(
                 recovered: recovered, clock: SystemClock(), link: NoOtherSide(), witness: NoOtherSide(),
                 settings: LedgerSettings(),
-                onStop: { reason in
+                observer: LedgerObserver(onStop: { reason in
                     logger.critical("the side stops: \(reason)")
                     ended.end(SideFault(reason))
-                }))
+                })))
         logger.info(
             "recovered",
             metadata: [

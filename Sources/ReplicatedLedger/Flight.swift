@@ -1,33 +1,67 @@
 internal import CallModel
+internal import Ledger
 
-/// A batch on its way to being durable, with those who wait for it.
+/// A batch of the log that is not committed yet, with those who wait here for what comes of its records.
 struct Flight {
-    let requests: [LedgerRequest]
+    let records: [Record]
     let time: BatchTime
     let end: Position
-    /// Requests that were refused at their deadlines: their records count, but nobody waits any more.
-    private(set) var refused: Set<Int> = []
+    /// By the place of the record in the batch; empty where nobody waits here. Who was refused at a deadline is gone:
+    /// the record counts all the same.
+    private var waiting: [LedgerRequest?]
     private(set) var earliestDeadline: UInt64
 
+    /// Requests of this side's order.
     init(requests: [LedgerRequest], time: BatchTime, end: Position) {
-        self.requests = requests
+        records = requests.map(\.record)
         self.time = time
         self.end = end
-        earliestDeadline = requests.map(\.deadlineElapsedMilliseconds).min() ?? .max
+        waiting = requests
+        earliestDeadline = Self.earliest(waiting)
     }
+
+    /// A batch that the other side ordered, or that an earlier life left.
+    init(records: [Record], time: BatchTime, end: Position, forwarded: [Int: LedgerRequest] = [:]) {
+        self.records = records
+        self.time = time
+        self.end = end
+        waiting = forwarded.isEmpty ? [] : records.indices.map { forwarded[$0] }
+        earliestDeadline = Self.earliest(waiting)
+    }
+
+    var first: LogSequence { LogSequence(end.sequence.number + 1 - UInt64(records.count)) }
+
+    func request(at index: Int) -> LedgerRequest? { index < waiting.count ? waiting[index] : nil }
 
     mutating func takeExpired(elapsedMilliseconds: UInt64) -> [LedgerRequest] {
         if earliestDeadline > elapsedMilliseconds { return [] }
         var expired: [LedgerRequest] = []
-        earliestDeadline = .max
-        for (index, request) in requests.enumerated() where !refused.contains(index) {
-            if request.deadlineElapsedMilliseconds <= elapsedMilliseconds {
-                refused.insert(index)
-                expired.append(request)
-            } else {
-                earliestDeadline = min(earliestDeadline, request.deadlineElapsedMilliseconds)
-            }
+        for (index, request) in waiting.enumerated() {
+            guard let request, request.deadlineElapsedMilliseconds <= elapsedMilliseconds else { continue }
+            waiting[index] = nil
+            expired.append(request)
         }
+        earliestDeadline = Self.earliest(waiting)
         return expired
+    }
+
+    /// Where the records stand that the other side forwarded.
+    var forwardedPlaces: [ForwardedPlace] {
+        waiting.enumerated().compactMap { index, request in
+            request?.forwardedID.map { ForwardedPlace(id: $0, sequence: first.advanced(by: index)) }
+        }
+    }
+
+    /// Everybody who waits, when the batch is cut from the log or service ends.
+    mutating func takeAll() -> [LedgerRequest] {
+        defer {
+            waiting = []
+            earliestDeadline = .max
+        }
+        return waiting.compactMap(\.self)
+    }
+
+    private static func earliest(_ waiting: [LedgerRequest?]) -> UInt64 {
+        waiting.reduce(.max) { min($0, $1?.deadlineElapsedMilliseconds ?? .max) }
     }
 }

@@ -14,5 +14,21 @@ package struct LedgerSettings: Sendable {
     package var spareRetryMilliseconds: UInt64 = 1000
     package var trimIntervalMilliseconds: UInt64 = 10_000
 
+    // The pair (DOMAIN.md, duplex facts).
+    package var heartbeatMilliseconds: UInt64 = 100
+    /// Five heartbeats missed: the other side is lost.
+    package var silenceMilliseconds: UInt64 = 500
+    /// A swap without an answer is asked again.
+    package var swapRetryMilliseconds: UInt64 = 250
+    /// How long a start waits for the other side before it tries to go alone.
+    package var startWaitMilliseconds: UInt64 = 1000
+    package var handOverMilliseconds: UInt64 = 500
+    /// A flush of the own disk that takes longer makes this side give way (R14).
+    package var stallMilliseconds: UInt64 = 2000
+    /// Giving way for stalls, at most, within an hour.
+    package var mostStallsPerHour = 3
+    /// Batches that wait for the other side's durable answer, at most.
+    package var mostFlights = 64
+
     package init() {}
 }

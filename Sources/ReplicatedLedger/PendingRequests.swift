@@ -8,6 +8,17 @@ package struct LedgerRequest: Sendable {
     /// When its asker stops waiting, in elapsed milliseconds of the side's clock.
     package let deadlineElapsedMilliseconds: UInt64
     package let reply: @Sendable (Result<LedgerAnswer, LedgerRefusal>) -> Void
+    /// Forwarded by the other side under this number: the outcome reaches its asker there with the log, and only a
+    /// refusal is told.
+    let forwardedID: UInt64?
+
+    init(forwarded id: UInt64, record: Record, bytes: [UInt8], deadlineElapsedMilliseconds: UInt64) {
+        self.record = record
+        self.bytes = bytes
+        self.deadlineElapsedMilliseconds = deadlineElapsedMilliseconds
+        reply = { _ in }
+        forwardedID = id
+    }
 
     package init(
         record: Record, bytes: [UInt8], deadlineElapsedMilliseconds: UInt64,
@@ -17,6 +28,7 @@ package struct LedgerRequest: Sendable {
         self.bytes = bytes
         self.deadlineElapsedMilliseconds = deadlineElapsedMilliseconds
         self.reply = reply
+        forwardedID = nil
     }
 
     /// The record and its closure stand beside the bytes.
@@ -80,6 +92,11 @@ struct PendingRequests {
             }
         }
         return expired
+    }
+
+    /// The other side's forwarded requests: who asked them asks again.
+    mutating func removeForwarded() {
+        for request in takeAll() where request.forwardedID == nil { append(request) }
     }
 
     mutating func takeAll() -> [LedgerRequest] {

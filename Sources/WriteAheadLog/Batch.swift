@@ -184,4 +184,22 @@ package struct LoggedBatch: Hashable, Sendable {
     /// After the batch.
     package var position: Position { header.end }
     package var time: BatchTime { header.time }
+
+    /// The batch as the side that ordered it encoded it, apart from the local part: the other side takes it through
+    /// ``WriteAheadLog/appendCopy(_:committed:)``.
+    package func encoded() -> [UInt8] { BatchCoding.encode(header, records: records).bytes }
+
+    init(header: BatchHeader, records: [[UInt8]]) {
+        self.header = header
+        self.records = records
+    }
+
+    /// Reads a whole encoded batch of the other side; nil when it is none.
+    package init?(encoded: [UInt8]) {
+        guard case .header(let header) = encoded.withUnsafeBytes(BatchHeader.read), header.kind == .records,
+            encoded.count == header.totalBytes, encoded.withUnsafeBytes(header.chainIsRight),
+            let records = encoded.withUnsafeBytes({ BatchCoding.records($0, header) })
+        else { return nil }
+        self.init(header: header, records: records)
+    }
 }

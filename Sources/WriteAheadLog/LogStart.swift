@@ -34,6 +34,19 @@ struct LogStart<D: Disk> {
         }
     }
 
+    /// Takes a whole segment out of the log; its bytes are kept. Newest first: a crash between two leaves a shorter log.
+    func supersede(_ segment: LogLayout.Segment) throws(LogError) {
+        let number = segment.header.number
+        var cursor = SegmentCursor(disk: disk, header: segment.header, limit: segment.limit)
+        let end = try cursor.endOfBytes() ?? LogFormat.blockBytes
+        try keepAside(
+            0..<max(end, LogFormat.blockBytes), of: number, as: LogFormat.asideFile(segment: number, offset: 0))
+        try onDisk { () throws(DiskError) in
+            try disk.remove(LogFormat.segmentFile(number))
+            try disk.syncDirectory()
+        }
+    }
+
     /// Begins the segment: a spare when one is there, else a new file. Returns its number and the spares left.
     func begin(_ header: (UInt64) -> SegmentHeader, _ layout: LogLayout) throws(LogError) -> (SegmentHeader, [UInt64]) {
         try onDisk { () throws(DiskError) in

@@ -11,6 +11,8 @@ package struct DurableEvidence: Hashable, Sendable {
     /// The superblock's promise says PAIRED: a tail may have been acknowledged together with the other side.
     package var epochWasPaired = false
     package var otherSideWord = OtherSideWord.notAsked
+    /// What both sides hold ends here: whatever follows is moved aside, good or not (R11). It must be on this log.
+    package var cutAfter: Position?
 
     package init(stored: Position? = nil, cleanEnd: Position? = nil) {
         self.stored = stored
@@ -44,6 +46,8 @@ package struct RecoveryReport: Hashable, Sendable {
     package var batches: UInt64 = 0
     package var records: UInt64 = 0
     package var notes: [RecoveryNote] = []
+    /// A bad tail was cut of which only the other side can say whether it was acknowledged; its bytes are kept aside.
+    package var tailUndecided = false
 }
 
 /// A segment that is complete, as far as trimming and replay need it.
@@ -63,8 +67,10 @@ struct Recovery<D: Disk> {
     private(set) var report = RecoveryReport()
     private(set) var closed: [ClosedSegment] = []
     private(set) var end: SegmentEnd?
-    /// Bytes of the newest segment that were cut and are to be kept.
+    /// Bytes of the end's segment that were cut and are to be kept.
     private(set) var cut: Range<Int>?
+    /// Segments behind the end's, newest first: wholly cut.
+    private(set) var superseded: [LogLayout.Segment] = []
 
     init(disk: D, layout: LogLayout, evidence: DurableEvidence) {
         self.disk = disk
@@ -92,6 +98,7 @@ struct Recovery<D: Disk> {
         var newest = walk.segment
         try confirm(&waiting, at: base, walk)
         while true {
+            if try endsHere(walk) { return }
             let step = try walk.next()
             if walk.segment != newest {
                 closed.append(ClosedSegment(layout: newest, lastWall: report.time.wall))
@@ -112,6 +119,21 @@ struct Recovery<D: Disk> {
                 return try judge(&walk, found, waiting)
             }
         }
+    }
+
+    /// The place that both sides hold: reading ends here, and what follows is cut.
+    private mutating func endsHere(_ walk: LogWalk<D>) throws(LogError) -> Bool {
+        guard let place = evidence.cutAfter, place.sequence <= walk.position.sequence else { return false }
+        guard place.sequence == walk.position.sequence, place.chain == walk.position.chain else {
+            throw .badArgument("the log is to be cut after \(place), where no batch of it ends")
+        }
+        let number = walk.segment.header.number
+        end = SegmentEnd(segment: number, offset: walk.cursor.offset, position: walk.position)
+        report.end = walk.position
+        superseded = layout.segments.filter { $0.header.number > number }.reversed()
+        var cursor = walk.cursor
+        if let lastByte = try cursor.endOfBytes(), lastByte > cursor.offset { cut = cursor.offset..<lastByte }
+        return true
     }
 
     /// No segment: right for a new log only.
@@ -175,7 +197,11 @@ struct Recovery<D: Disk> {
             knownDurable: false, epochWasPaired: evidence.epochWasPaired, otherSide: evidence.otherSideWord,
             zeroSector: try cursor.holdsZeroSector(header)
         ).finding
-        guard RecoveryTable.row(finding).decision == .cut else { throw damage(walk, what, finding) }
+        switch RecoveryTable.row(finding).decision {
+        case .cut: break
+        case .ask: report.tailUndecided = true
+        default: throw damage(walk, what, finding)
+        }
         cut = walk.cursor.offset..<lastByte
         let aside = LogFormat.asideFile(segment: walk.segment.header.number, offset: walk.cursor.offset)
         report.notes.append(note(walk, finding, aside: aside))

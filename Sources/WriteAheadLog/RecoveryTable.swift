@@ -73,8 +73,9 @@ package enum RecoveryTable {
                 "A torn tail that was never acknowledged: cut, and the bytes are kept aside.")
         case .badPairedNotAsked:
             return row(
-                "bad, nothing says durable, epoch was paired, other side not asked yet", .ask,
-                "Whether the other side holds it is not known yet: it is asked in this session.")
+                "bad, nothing says durable, epoch was paired, other side not asked yet, no zero sector", .ask,
+                "Whether the other side holds it is not known yet: the bytes are kept aside, and this side does not go "
+                    + "alone before the other has spoken in a session.")
         case .badPairedOtherHas:
             return row(
                 "the same, registered incarnation of the other side has it", .fetch,
@@ -97,7 +98,7 @@ package enum RecoveryTable {
             )
         case .badPairedUnreachableZeroSector:
             return row(
-                "the same, other side unreachable, a 512-byte sector of the batch is all zero", .cut,
+                "the same, other side unreachable or not asked, a 512-byte sector of the batch is all zero", .cut,
                 "It was never written whole, so its flush never returned and nobody was told: cut, "
                     + "and the bytes are kept aside. Going alone is allowed.")
         case .badPairedUnreachable:
@@ -158,7 +159,8 @@ package struct BadPosition: Hashable, Sendable {
         if knownDurable { return .badKnownDurable }
         guard epochWasPaired else { return .badAlone }
         switch otherSide {
-        case .notAsked: return .badPairedNotAsked
+        // Proven never written whole, whatever the other side will say.
+        case .notAsked: return zeroSector ? .badPairedUnreachableZeroSector : .badPairedNotAsked
         case .has: return .badPairedOtherHas
         case .cleanlyLacks: return .badPairedOtherLacks
         case .badToo: return .badPairedOtherBad

@@ -19,6 +19,9 @@ package struct SuperblockStore<D: Disk>: Sendable {
     private var pending: [(token: DiskToken, value: Superblock)] = []
     private var failure: String?
 
+    /// A submitted value is on its way to the disk.
+    package var isWriting: Bool { failure == nil && !pending.isEmpty }
+
     package static var files: [String] { ["superblock-0", "superblock-1"] }
 
     /// Reads both copies. Both unreadable counts as formatted: `current` is nil, and `notes` says what was found.

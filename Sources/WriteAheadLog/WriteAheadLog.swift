@@ -52,7 +52,7 @@ package enum LogEvent: Hashable, Sendable {
 /// Invariants: a block that holds durable bytes is never written again; `durable` never runs ahead of a returned
 /// fdatasync; after the first failure nothing is submitted.
 package struct WriteAheadLog<D: Disk>: Sendable {
-    private let disk: D
+    package let disk: D
     package let identity: LogIdentity
     package let configuration: LogConfiguration
     /// After the last batch appended.
@@ -91,15 +91,19 @@ package struct WriteAheadLog<D: Disk>: Sendable {
     /// Verifies the whole log, decides about its tail by the recovery table, and begins a new segment. Waits for the
     /// disk.
     /// An empty directory becomes a new log, if nothing says that one was there.
+    /// `beforeCut` is called before anything is cut of which only the other side can say whether it counts.
     package static func open(
         _ disk: D, identity: LogIdentity, configuration: LogConfiguration = LogConfiguration(),
-        evidence: DurableEvidence = DurableEvidence()
+        evidence: DurableEvidence = DurableEvidence(), beforeCut: () throws(LogError) -> Void = {}
     ) throws(LogError) -> (log: WriteAheadLog, report: RecoveryReport) {
         try LogStart.syncAll(disk)
-        let layout = try LogLayout.read(disk, identity: identity)
+        var layout = try LogLayout.read(disk, identity: identity)
         var recovery = Recovery(disk: disk, layout: layout, evidence: evidence)
         try recovery.run()
+        if recovery.report.tailUndecided { try beforeCut() }
         var start = LogStart(disk: disk, identity: identity, configuration: configuration)
+        for segment in recovery.superseded { try start.supersede(segment) }
+        layout.segments.removeLast(recovery.superseded.count)
         if let cut = recovery.cut, let end = recovery.end {
             try start.keepAside(
                 cut, of: end.segment, as: LogFormat.asideFile(segment: end.segment, offset: cut.lowerBound))

@@ -87,7 +87,7 @@ final class SideRig {
         let stops = stops
         ledger = SimulatedLedger(
             recovered: recovered, clock: clock, link: NoOtherSide(), witness: NoOtherSide(), settings: settings,
-            onStop: { stops.write($0) })
+            observer: LedgerObserver(onStop: { stops.write($0) }))
         let ledger = ledger
         store.onDurable = { _ in ledger.storeBecameDurable() }
         if settles { settle() }

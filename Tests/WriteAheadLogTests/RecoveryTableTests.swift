@@ -91,7 +91,7 @@ struct RecoveryTableTests {
     func pairedTail() throws {
         let disk = try threeBatches()
         flip(disk, block: 3)
-        #expect(damage(disk.killImage(), paired(.notAsked))?.finding == .badPairedNotAsked)
+        #expect(try findings(disk.killImage(), paired(.notAsked)) == [.badPairedNotAsked])
         #expect(damage(disk.killImage(), paired(.has))?.finding == .badPairedOtherHas)
         #expect(damage(disk.killImage(), paired(.badToo))?.finding == .badPairedOtherBad)
         #expect(damage(disk.killImage(), paired(.anotherIncarnation))?.finding == .badPairedOtherIncarnation)

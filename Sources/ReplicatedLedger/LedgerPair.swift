@@ -1,0 +1,200 @@
+internal import ByteCoding
+internal import CallModel
+internal import ContextStore
+internal import Duplex
+internal import Ledger
+internal import WriteAheadLog
+
+/// One connection of the private link, from its greeting on.
+struct LinkSession {
+    let number: UInt64
+    let incarnation: UInt64
+    /// The other side has said what it promises: the pair's machine knows of the session.
+    var isOpen = false
+    var lastHeardElapsedMilliseconds: UInt64
+    var lastBeatElapsedMilliseconds: UInt64 = 0
+}
+
+/// A batch of the other side on its way into this side's log.
+struct InboundBatch {
+    let batch: LoggedBatch
+    let bytes: [UInt8]
+    let forwarded: [ForwardedPlace]
+}
+
+/// When what is waited for in the pair is overdue, in elapsed milliseconds of the side's clock.
+struct PairTimers {
+    private(set) var startWait: UInt64 = .max
+    var swapOverdue: UInt64 = .max
+    var handOverOverdue: UInt64 = .max
+    private var startedAt: UInt64 = 0
+    /// When this side gave way because it stalled.
+    var stalls: [UInt64] = []
+
+    mutating func started(at elapsed: UInt64) { startedAt = elapsed }
+
+    mutating func waitForOther(until deadline: UInt64) { if startWait == .max { startWait = deadline } }
+
+    mutating func waitEnded() { startWait = .max }
+}
+
+/// The witness's answer as it comes from a driver.
+package enum WitnessAnswer: Hashable, Sendable {
+    case swapped
+    case differs(current: [UInt8]?)
+}
+
+// MARK: - Driving the machine
+
+extension ReplicatedLedger {
+    func drive(_ input: PairInput) { run(machine.handle(input, log: index)) }
+
+    func run(_ actions: [PairAction]) {
+        for action in actions { run(action) }
+    }
+
+    private func run(_ action: PairAction) {
+        switch action {
+        case .send(let message): send(.pair(message))
+        case .swap(let expected, let value, let token): ask(expected, value, token)
+        case .writeBond(let bond): write(bond)
+        case .stream(let position):
+            stream = OtherSideStream(after: position.sequence)
+            pump()
+        case .openEpoch(let register): epochToOpen = register
+        case .cutLog(let position): cutLog(to: position)
+        case .resync: observer.onResync()
+        case .takeUpDialogs: observer.onTakeUp(superblock.identity.side.other)
+        case .endSession(let reason): endSession(reason)
+        case .alarm(let sentence): observer.onAlarm(sentence)
+        case .committed(let sequence): commit(through: sequence)
+        case .readConfirmed(let token): reads.take(token)?(.success(self))
+        case .readVoid(let token): reads.void(token)
+        case .moved(let from, _, let row): moved(from: from, row)
+        }
+    }
+
+    private func moved(from: PairState, _ row: PairRow) {
+        let next = row.next
+        if next.orders && !from.orders {
+            // Log time goes on from the last batch of the log, whoever ordered it.
+            logClock = LogClock(last: log.lastTime.log, elapsedMilliseconds: clock.elapsedMilliseconds())
+        }
+        if !next.orders { epochToOpen = nil }
+        if next == .pairedDisabled || next.orders { notServing = nil } else { notServing = row.sentence }
+        if from != next { observer.onMove(next.shownName, row.sentence) }
+    }
+
+    /// A side that is not in the sync set answers at once, so that the caller can turn to the other one; while the pair
+    /// decides, requests wait.
+    var refusesAtOnce: Bool {
+        switch machine.state {
+        case .isolatedDisabled, .joining, .following: true
+        default: false
+        }
+    }
+
+    private func write(_ bond: PairBond) {
+        superblock.promise = bond.promise
+        superblock.jointIntent = bond.intent
+        superblock.tailUndecided = bond.tailUndecided
+        _ = superblocks.submit(superblock)
+    }
+
+    // MARK: Witness
+
+    private func ask(_ expected: PairRegister?, _ value: PairRegister, _ token: UInt64) {
+        let pairID = superblock.identity.pairID
+        timers.swapOverdue = clock.elapsedMilliseconds() + settings.swapRetryMilliseconds
+        witness.swap(
+            expected: expected.map { RegisterCoding.encode($0, pairID: pairID) },
+            value: RegisterCoding.encode(value, pairID: pairID), token: token)
+    }
+
+    /// The witness answered a swap. A value that is not this pair's has no effect but an alarm.
+    package func witnessAnswered(token: UInt64, _ answer: WitnessAnswer) {
+        switch answer {
+        case .swapped: drive(.swapAnswered(token: token, .swapped))
+        case .differs(nil): drive(.swapAnswered(token: token, .differs(nil)))
+        case .differs(let bytes?):
+            do throws(RegisterFault) {
+                let current = try RegisterCoding.decode(bytes, pairID: superblock.identity.pairID)
+                drive(.swapAnswered(token: token, .differs(current)))
+            } catch {
+                notServing = "\(error)"
+                observer.onAlarm("\(error)")
+            }
+        }
+    }
+
+    // MARK: Operators
+
+    /// Planned hand-over (R14).
+    package func switchSides() {
+        timers.handOverOverdue = clock.elapsedMilliseconds() + settings.handOverMilliseconds
+        drive(.switchAsked)
+    }
+
+    package func forceAlone() { drive(.forceAsked) }
+
+    package func initialisePair() { drive(.initAsked) }
+
+    /// Runs `body` with committed state that is current: nothing acknowledged anywhere before the call is missing (R8).
+    package func readCurrent(
+        deadlineElapsedMilliseconds: UInt64, _ body: @escaping (Result<any LedgerView, LedgerRefusal>) -> Void
+    ) {
+        if let stopReason { return body(.failure(.unavailable(reason: stopReason))) }
+        reads.add(deadlineElapsedMilliseconds: deadlineElapsedMilliseconds, body)
+    }
+
+    // MARK: Time
+
+    var pairWake: UInt64 {
+        if isSingle { return .max }
+        var wake = min(timers.startWait, machine.hasSwapUnderWay ? timers.swapOverdue : .max)
+        if machine.state == .handingOver { wake = min(wake, timers.handOverOverdue) }
+        if let session {
+            wake = min(
+                wake, session.lastBeatElapsedMilliseconds + settings.heartbeatMilliseconds,
+                session.lastHeardElapsedMilliseconds + settings.silenceMilliseconds)
+        }
+        if isWriting && machine.state == .pairedEnabled {
+            wake = min(wake, lastBatchElapsedMilliseconds + settings.stallMilliseconds)
+        }
+        return wake
+    }
+
+    func pairTurn(_ elapsed: UInt64) {
+        if isSingle { return }
+        if let session, elapsed >= session.lastHeardElapsedMilliseconds + settings.silenceMilliseconds {
+            endSession("nothing was heard for \(settings.silenceMilliseconds) ms")
+        }
+        if machine.waitsForOther {
+            timers.waitForOther(until: elapsed + settings.startWaitMilliseconds)
+            if elapsed >= timers.startWait {
+                timers.waitEnded()
+                drive(.waitOver)
+            }
+        } else {
+            timers.waitEnded()
+        }
+        if machine.hasSwapUnderWay && elapsed >= timers.swapOverdue { drive(.swapOverdue) }
+        if machine.state == .handingOver && elapsed >= timers.handOverOverdue { drive(.switchOverdue(stalled: false)) }
+        giveWayWhenStalled(elapsed)
+        for token in machine.state.commits == .nothing ? [] : reads.takeUnasked() { drive(.read(token: token)) }
+        pump()
+    }
+
+    /// R14: a side whose own disk does not answer lets the other go on.
+    private func giveWayWhenStalled(_ elapsed: UInt64) {
+        guard machine.state == .pairedEnabled, isWriting,
+            elapsed >= lastBatchElapsedMilliseconds + settings.stallMilliseconds
+        else { return }
+        timers.stalls.removeAll { $0 + 3_600_000 < elapsed }
+        guard timers.stalls.count < settings.mostStallsPerHour else { return }
+        timers.stalls.append(elapsed)
+        observer.onAlarm("a flush of this side's disk takes longer than \(settings.stallMilliseconds) ms")
+        drive(.switchAsked)
+        drive(.switchOverdue(stalled: true))
+    }
+}
