@@ -16,6 +16,7 @@ let testable: [SwiftSetting] = [.unsafeFlags(["-enable-testing"], .when(configur
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
@@ -69,6 +70,7 @@ let package = Package(
         part("Inspection", ["ByteCoding", "CallModel", "Ledger", "WriteAheadLog", "ContextStore"]),
         // Level 4: sockets and files.
         part("Transport", ["CallModel", "INCRP", nio, nioPosix, nioHTTP1, logging, protobuf], settings: testable),
+        part("Witnesses", ["ByteCoding", "ReplicatedLedger", nio, nioPosix, nioTLS, logging], settings: testable),
         part("ConfigurationFiles", ["CallModel", "Ledger", "INCRP", "Routing", yams]),
         // Level 5: services.
         part(
@@ -99,7 +101,7 @@ let package = Package(
             [
                 "ByteCoding", "CallModel", "Ledger", "WriteAheadLog", "ContextStore", "Inspection",
                 "ConfigurationFiles", "Node",
-                "Drills", "StrictJSON", "Transport", nioPosix, logging, argumentParser,
+                "Drills", "StrictJSON", "Transport", "Witnesses", nioPosix, logging, argumentParser,
             ]),
         .executableTarget(name: "baton", dependencies: ["BatonCLI", argumentParser], swiftSettings: strict),
         part("Simulation", ["CallModel", "Ledger", "WriteAheadLog", "ContextStore", "ReplicatedLedger"]),
@@ -133,6 +135,7 @@ let package = Package(
         tests(
             "TransportTests",
             ["CallModel", "INCRP", "Transport", nio, nioPosix, nioHTTP1, logging, protobuf]),
+        tests("WitnessesTests", ["ByteCoding", "Witnesses", nio, nioPosix, logging]),
         tests(
             "ConfigurationFilesTests", ["CallModel", "Ledger", "INCRP", "Routing", "ConfigurationFiles"],
             besides: ["Samples", "schema_verdicts.py"]),

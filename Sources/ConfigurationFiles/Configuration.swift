@@ -69,6 +69,7 @@ final class ConfigurationDecoder {
         decodeCustomers()
         decodePeripherals()
         let incrpNIC = decodeINCRPNIC(instanceNumber: number, side: side)
+        let pair = decodePair()
         decodeRoutingClients()
         applyCustomerMapping()
         decodeTranslationRoutes()
@@ -88,7 +89,7 @@ final class ConfigurationDecoder {
             customers: customers.sorted().map { CustomerName(unchecked: $0) }, dialedNumbers: dialedNumbers,
             callTypes: callTypes, scripts: scripts, gateways: gateways, incrpNIC: incrpNIC, dialogs: dialogs,
             store: store,
-            log: log, deadlines: deadlines, warnings: warnings)
+            log: log, deadlines: deadlines, pair: pair, warnings: warnings)
     }
 
     private func decodeInstance() -> (InstanceName?, Int) {

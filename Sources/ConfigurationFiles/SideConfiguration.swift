@@ -31,6 +31,8 @@ package struct SideConfiguration: Hashable, Sendable {
     package var store: StoreSettings
     package var log: LogSettings
     package var deadlines: DeadlineSettings
+    /// Nil: this side is a single one.
+    package var pair: PairSettings?
     /// Sentences to log at each start, for example that a listener speaks clear text beyond this host.
     package var warnings: [String]
 

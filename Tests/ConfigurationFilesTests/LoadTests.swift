@@ -146,6 +146,54 @@ struct LoadTests {
         + (1...8).map { n in "a\(n): &a\(n) [\(Array(repeating: "*a\(n - 1)", count: 10).joined(separator: ","))]\n" }
         .joined()
 
+    @Test("a pair has its addresses, its witness and what the operator accepts; without the section the side is single")
+    func pair() throws {
+        func load(_ name: String) throws -> SideConfiguration {
+            try Configuration.load(path: Sample.directory.appendingPathComponent("config/accept/\(name).yaml").path)
+        }
+        #expect(try load("minimal").pair == nil)
+        let process = try load("pair-process")
+        #expect(process.pair?.listen == PairAddress(host: "0.0.0.0", port: 0))
+        #expect(process.pair?.otherSide == PairAddress(host: "bank-a.example", port: 7081))
+        #expect(process.pair?.witness == .process(PairAddress(host: "witness.example", port: 7090)))
+        #expect(process.pair?.aloneNeedsWitness == true && process.pair?.allowClearText == true)
+        #expect(process.warnings.count == 2)
+        let folder = Sample.directory.appendingPathComponent("config/accept").path
+        #expect(try load("pair-file").pair?.witness == .file(folder + "/pair.register"))
+        guard case .etcd(let clear)? = try load("pair-etcd").pair?.witness else {
+            Issue.record("no etcd")
+            return
+        }
+        #expect(clear.members == ["127.0.0.1", "::1", "localhost"].map { PairAddress(host: $0, port: 2379) })
+        #expect(!clear.usesTLS && clear.key == "baton/bank" && clear.caFile == nil)
+        guard case .etcd(let etcd)? = try load("pair-etcd-tls").pair?.witness else {
+            Issue.record("no etcd")
+            return
+        }
+        #expect(etcd.usesTLS && etcd.key == nil && etcd.members.map(\.port) == [2379, 2379])
+        #expect(etcd.caFile == folder + "/pair-etcd-tls.yaml")
+        #expect(try load("pair-etcd-tls").warnings == [])
+    }
+
+    @Test("the environment gives each side its own letter and addresses over one file")
+    func pairEnvironment() throws {
+        let path = Sample.directory.appendingPathComponent("config/accept/pair-file.yaml").path
+        let side = try Configuration.load(
+            path: path,
+            environment: [
+                "BATON_SIDE": "B", "BATON_PAIR_LISTEN_PORT": "7082", "BATON_PAIR_OTHERSIDE_PORT": "7081",
+                "BATON_PAIR_WITNESS_FILE": "other.register", "BATON_PAIR_ALONENEEDSWITNESS": "true",
+            ])
+        #expect(side.side == .b)
+        #expect(side.pair?.listen.port == 7082 && side.pair?.otherSide.port == 7081)
+        #expect(side.pair?.aloneNeedsWitness == true)
+        guard case .file(let file)? = side.pair?.witness else {
+            Issue.record("no file")
+            return
+        }
+        #expect(file.hasSuffix("/other.register"))
+    }
+
     @Test("civil time follows the zone, over midnight and the change to summer time")
     func civilTimes() {
         // 2026-11-22 23:30 UTC, a Sunday; 2026-03-29 00:59 and 01:00 UTC, around the change in Berlin.

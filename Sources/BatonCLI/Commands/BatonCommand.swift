@@ -22,7 +22,7 @@ struct BatonCommand: AsyncParsableCommand {
             """,
         version: "baton 0.1.0",
         groupedSubcommands: [
-            CommandGroup(name: "Serving", subcommands: [RunCommand.self, CheckCommand.self]),
+            CommandGroup(name: "Serving", subcommands: [RunCommand.self, CheckCommand.self, WitnessCommand.self]),
             CommandGroup(
                 name: "Calls",
                 subcommands: [RouteCommand.self, ReserveCommand.self, ClaimCommand.self, ReleaseCommand.self]),
