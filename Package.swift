@@ -81,8 +81,8 @@ let package = Package(
         part(
             "HTTPFront",
             [
-                "CallModel", "Ledger", "CallRouter", "PeripheralGateway", "Console", "StrictJSON", hummingbird,
-                hummingbirdCore, httpTypes, nio, logging, lifecycle,
+                "CallModel", "Ledger", "ReplicatedLedger", "CallRouter", "PeripheralGateway", "Console", "StrictJSON",
+                hummingbird, hummingbirdCore, httpTypes, nio, logging, lifecycle,
             ], settings: testable),
         // Level 7: one side, wired; and what drills it from outside.
         part("Drills", ["Transport", nioPosix], settings: testable),

@@ -63,7 +63,14 @@ package struct Console: Sendable {
                 kind: "single", detail: "no other side is configured: this side serves alone, on its own log",
                 sides: [side])
         }
-        return PairValues(kind: "pair", detail: "side \(side.side) is \(side.state)", sides: [side])
+        let because = side.pair.map { ": \($0.because)" } ?? ""
+        return PairValues(kind: "pair", detail: "side \(side.side) is \(side.state)\(because)", sides: [side])
+    }
+
+    /// Carries an operator's order out, and shows what came of it.
+    package func order(_ order: PairOrder) async throws(ConsoleFault) -> PairValues {
+        do { try await ledger.order(order) } catch { throw ConsoleFault(error) }
+        return try await pair()
     }
 }
 
@@ -75,6 +82,7 @@ extension SideValues {
             notServing: status.notServing, busy: status.busyReason, position: PositionValues(status.position),
             durable: PositionValues(status.durable), stored: PositionValues(status.stored), lagBytes: status.lagBytes,
             lagMilliseconds: status.lagMilliseconds, batches: status.batches, records: status.records,
-            flushMicrosecondsP50: status.flushMicrosecondsP50, flushMicrosecondsP99: status.flushMicrosecondsP99)
+            flushMicrosecondsP50: status.flushMicrosecondsP50, flushMicrosecondsP99: status.flushMicrosecondsP99,
+            pair: status.pair.map { PairSideValues($0, durable: status.durable.sequence) })
     }
 }

@@ -2,6 +2,7 @@ internal import ByteCoding
 package import CallModel
 package import INCRP
 internal import Ledger
+internal import ReplicatedLedger
 
 // What the console shows, as JSON and to the command line. Times are RFC 3339 in UTC. Inspection may be stale, so each
 // listing says the sequence of the last record it has seen.
@@ -145,6 +146,42 @@ package struct SideValues: Hashable, Sendable, Codable {
     package var records: UInt64
     package var flushMicrosecondsP50: UInt64
     package var flushMicrosecondsP99: UInt64
+    /// Nil on a single side.
+    package var pair: PairSideValues?
+}
+
+/// One side's view of its pair.
+package struct PairSideValues: Hashable, Sendable, Codable {
+    /// The sentence that led to the present state.
+    package var because: String
+    /// What this side is bound to; nil on a side that never took part.
+    package var promise: String?
+    package var epoch: UInt64
+    /// The newest register value seen, where it is another than the promise.
+    package var seen: String?
+    /// This side is pairing with another, and serves nothing without it until that is settled.
+    package var pairing: Bool
+    package var connected: Bool
+    package var otherPromise: String?
+    /// Records that are durable here and not yet at the other side, as far as it has said.
+    package var otherLagRecords: UInt64
+    package var swapUnderWay: Bool
+    /// Both sides came to the same state wherever that could be compared.
+    package var digestsAgree: Bool
+
+    init(_ status: PairStatus, durable: LogSequence) {
+        because = status.because
+        promise = status.promise?.description
+        epoch = status.promise?.epoch ?? 0
+        seen = status.seen?.description
+        pairing = status.intent != nil
+        connected = status.isConnected
+        otherPromise = status.otherPromise?.description
+        otherLagRecords =
+            durable > status.otherDurable ? durable.number - status.otherDurable.number : 0
+        swapUnderWay = status.swapUnderWay
+        digestsAgree = !status.hasDiverged
+    }
 }
 
 package struct PairValues: Hashable, Sendable, Codable {

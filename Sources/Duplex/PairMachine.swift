@@ -119,6 +119,7 @@ package struct PairMachine<Rules: PairRules>: Hashable, Sendable {
     package var promise: PairRegister? { bond.promise }
     /// Up to here the other side has acknowledged in this session.
     package var otherDurable: LogSequence { other?.durable ?? .zero }
+    package var otherPromise: PairRegister? { other?.promise }
     package var hasSession: Bool { other != nil }
     package var session: UInt64? { other?.session }
 

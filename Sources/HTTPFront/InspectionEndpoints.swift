@@ -2,8 +2,9 @@ internal import CallModel
 internal import Console
 internal import Ledger
 internal import PeripheralGateway
+internal import ReplicatedLedger
 
-/// What operators and their tools ask. Nothing here consumes or changes anything.
+/// What operators and their tools ask. Nothing here consumes anything; only an order about the pair changes something.
 struct InspectionEndpoints: Sendable {
     let console: Console
     let gateways: @Sendable () async -> [GatewayStatus]
@@ -30,6 +31,7 @@ struct InspectionEndpoints: Sendable {
                 _ = try QueryReader(exchange.query, known: [])
                 return try await reply { () async throws(ConsoleFault) in try await console.pair() }
             },
+            Endpoint(.post, "/v1/pair") { (exchange) async throws(Problem) in try await order(exchange) },
             Endpoint(.get, "/healthz") { (_) async throws(Problem) in try .json(Health(healthy: true)) },
             Endpoint(.get, "/readyz") { (_) async throws(Problem) in try await readiness() },
             Endpoint(.get, "/metrics") { (_) async throws(Problem) in try await metrics() },
@@ -73,6 +75,27 @@ struct InspectionEndpoints: Sendable {
         throw Problem(
             .syntax, "state is one of \(states.map(\.description).joined(separator: ", ")), any", field: "state")
     }
+
+    /// An operator's order about the pair.
+    private func order(_ exchange: Exchange) async throws(Problem) -> Reply {
+        let reader = try ObjectReader(exchange.document(), known: ["order", "acceptDataLoss"])
+        let name = try reader.text("order") ?? ""
+        guard let order = Self.orders[name] else {
+            throw Problem(
+                .syntax, "order is one of \(Self.orders.keys.sorted().joined(separator: ", "))", field: "order")
+        }
+        if order == .force, try reader.flag("acceptDataLoss") != true {
+            throw Problem(
+                .refused,
+                "what only the other side acknowledged is lost by this: say acceptDataLoss when it is powered off",
+                field: "acceptDataLoss")
+        }
+        return try await reply { () async throws(ConsoleFault) in try await console.order(order) }
+    }
+
+    private static let orders: [String: PairOrder] = [
+        "switch": .switchSides, "initialise": .initialise, "force": .force,
+    ]
 
     private func readiness() async throws(Problem) -> Reply {
         let side: SideValues

@@ -39,6 +39,11 @@ package final class InMemoryLedger: LedgerService {
         send?()
     }
 
+    /// There is no pair here.
+    package func order(_ order: PairOrder) async throws(LedgerRefusal) {
+        throw .unavailable(reason: "no other side is configured")
+    }
+
     package func read<Value: Sendable>(
         _ body: @escaping @Sendable (any LedgerView) -> Value
     ) async throws(LedgerRefusal) -> Value {

@@ -15,6 +15,13 @@ package enum Production: Surroundings {
     package typealias WitnessSeam = NoOtherSide
 }
 
+/// What the private link says of the other side.
+package enum LinkEvent: Sendable {
+    case connected(PairGreeting, session: UInt64)
+    case received(frame: [UInt8])
+    case lost(reason: String)
+}
+
 /// Drives the replicated ledger on one event loop, which is its thread. Requests and completions from any thread
 /// gather in a mailbox; each turn hands them all in, so that everything that came in one turn shares one batch.
 package final class LedgerLoop: LedgerService {
@@ -24,6 +31,9 @@ package final class LedgerLoop: LedgerService {
         case storeDurable
         case storeFailed(StoreError)
         case snapshotKept(LogSequence)
+        case order(PairOrder, @Sendable (Result<Void, LedgerRefusal>) -> Void)
+        case link(LinkEvent)
+        case witness(token: UInt64, WitnessAnswer)
         case read(@Sendable ((any LedgerView)?) -> Void)
         case drain(EventLoopPromise<Void>)
     }
@@ -95,6 +105,17 @@ package final class LedgerLoop: LedgerService {
         return try result.get()
     }
 
+    package func order(_ order: PairOrder) async throws(LedgerRefusal) {
+        let result = await withCheckedContinuation { continuation in
+            post(.order(order) { continuation.resume(returning: $0) })
+        }
+        try result.get()
+    }
+
+    package func linkChanged(_ event: LinkEvent) { post(.link(event)) }
+
+    package func witnessAnswered(token: UInt64, _ answer: WitnessAnswer) { post(.witness(token: token, answer)) }
+
     package func diskCompleted(_ completion: DiskCompletion) { post(.disk(completion)) }
 
     package func storeBecameDurable() { post(.storeDurable) }
@@ -141,7 +162,8 @@ package final class LedgerLoop: LedgerService {
         case .request(let request): request.reply(.failure(.unavailable(reason: "the side has stopped")))
         case .read(let body): body(nil)
         case .drain(let promise): promise.succeed()
-        case .disk, .storeDurable, .storeFailed, .snapshotKept: break
+        case .order(_, let reply): reply(.failure(.unavailable(reason: "the side has stopped")))
+        case .disk, .storeDurable, .storeFailed, .snapshotKept, .link, .witness: break
         }
     }
 
@@ -163,6 +185,11 @@ package final class LedgerLoop: LedgerService {
             case .storeDurable: core.storeBecameDurable()
             case .storeFailed(let error): core.storeFailed(error)
             case .snapshotKept(let sequence): core.keepLog(after: sequence)
+            case .order(let order, let reply): core.order(order, reply: reply)
+            case .link(.connected(let greeting, let session)): core.linkConnected(greeting, session: session)
+            case .link(.received(let frame)): core.linkReceived(frame)
+            case .link(.lost): core.linkLost()
+            case .witness(let token, let answer): core.witnessAnswered(token: token, answer)
             case .read(let body): body(core)
             case .drain(let promise): loop.value.draining.append(promise)
             }

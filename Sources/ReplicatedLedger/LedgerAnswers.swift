@@ -92,6 +92,7 @@ extension ReplicatedLedger: LedgerView {
         status.flushMicrosecondsP50 = flushTimes.percentile(0.5)
         status.flushMicrosecondsP99 = flushTimes.percentile(0.99)
         status.busyReason = pressure
+        status.pair = pairStatus
         return status
     }
 

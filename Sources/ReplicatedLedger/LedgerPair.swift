@@ -38,6 +38,13 @@ struct PairTimers {
     mutating func waitEnded() { startWait = .max }
 }
 
+/// An operator's order that is being carried out.
+struct WaitingOrder {
+    let done: Set<PairState>
+    let failed: Set<PairState>
+    let reply: @Sendable (Result<Void, LedgerRefusal>) -> Void
+}
+
 /// The witness's answer as it comes from a driver.
 package enum WitnessAnswer: Hashable, Sendable {
     case swapped
@@ -82,7 +89,9 @@ extension ReplicatedLedger {
         }
         if !next.orders { epochToOpen = nil }
         if next == .pairedDisabled || next.orders { notServing = nil } else { notServing = row.sentence }
+        because = row.sentence
         if from != next { observer.onMove(next.shownName, row.sentence) }
+        settleOrder(next, row.sentence)
     }
 
     /// A side that is not in the sync set answers at once, so that the caller can turn to the other one; while the pair
@@ -129,15 +138,65 @@ extension ReplicatedLedger {
 
     // MARK: Operators
 
-    /// Planned hand-over (R14).
-    package func switchSides() {
-        timers.handOverOverdue = clock.elapsedMilliseconds() + settings.handOverMilliseconds
-        drive(.switchAsked)
+    /// `reply` is called once: when the pair has done it, or with why not.
+    package func order(_ order: PairOrder, reply: @escaping @Sendable (Result<Void, LedgerRefusal>) -> Void) {
+        func refused(_ reason: String) { reply(.failure(.unavailable(reason: reason))) }
+        if isSingle { return refused("no other side is configured") }
+        if let stopReason { return refused(stopReason) }
+        if waitingOrder != nil { return refused("another order is under way") }
+        let state = machine.state
+        switch order {
+        case .switchSides:
+            guard state == .pairedEnabled else {
+                return refused("this side is \(state.shownName): only a paired-enabled side can hand over")
+            }
+            timers.handOverOverdue = clock.elapsedMilliseconds() + settings.handOverMilliseconds
+            waitingOrder = WaitingOrder(done: [.pairedDisabled], failed: [.pairedEnabled], reply: reply)
+            drive(.switchAsked)
+        case .initialise:
+            guard machine.promise == nil else {
+                return refused("this side is part of a pair already (\(machine.promise?.description ?? ""))")
+            }
+            waitingOrder = WaitingOrder(done: [.isolatedEnabled], failed: [], reply: reply)
+            drive(.initAsked)
+        case .force:
+            guard state == .isolatedDisabled, session == nil else {
+                return refused(
+                    session == nil
+                        ? "this side is \(state.shownName): only an isolated-disabled side can take the other's place"
+                        : "the other side answers on the private link: it is not powered off")
+            }
+            waitingOrder = WaitingOrder(done: [.isolatedEnabled], failed: [], reply: reply)
+            drive(.forceAsked)
+        }
     }
 
-    package func forceAlone() { drive(.forceAsked) }
+    /// Tells whoever gave an order what became of it.
+    private func settleOrder(_ state: PairState, _ sentence: String) {
+        guard let order = waitingOrder else { return }
+        if order.done.contains(state) {
+            waitingOrder = nil
+            order.reply(.success(()))
+        } else if order.failed.contains(state) {
+            waitingOrder = nil
+            order.reply(.failure(.unavailable(reason: sentence)))
+        }
+    }
 
-    package func initialisePair() { drive(.initAsked) }
+    var pairStatus: PairStatus? {
+        if isSingle { return nil }
+        var status = PairStatus()
+        status.because = because
+        status.promise = machine.promise
+        status.seen = machine.known == machine.promise ? nil : machine.known
+        status.intent = machine.bond.intent?.incarnation
+        status.isConnected = machine.hasSession
+        status.otherPromise = machine.otherPromise
+        status.otherDurable = machine.otherDurable
+        status.swapUnderWay = machine.hasSwapUnderWay
+        status.hasDiverged = hasDiverged
+        return status
+    }
 
     /// Runs `body` with committed state that is current: nothing acknowledged anywhere before the call is missing (R8).
     package func readCurrent(

@@ -14,6 +14,9 @@ package protocol LedgerService: Sendable {
         reply: @escaping @Sendable (Result<LedgerAnswer, LedgerRefusal>) -> Void
     )
 
+    /// What an operator asks of the pair. Returns when it is done.
+    func order(_ order: PairOrder) async throws(LedgerRefusal)
+
     /// Runs `body` on the ledger's thread with the committed state. Keep it short: nothing else is served meanwhile.
     func read<Value: Sendable>(_ body: @escaping @Sendable (any LedgerView) -> Value) async throws(LedgerRefusal)
         -> Value
@@ -108,6 +111,40 @@ package struct SideStatus: Hashable, Sendable {
     package var flushMicrosecondsP50: UInt64 = 0
     package var flushMicrosecondsP99: UInt64 = 0
     package var busyReason: String?
+    /// Nil on a single side.
+    package var pair: PairStatus?
+
+    package init() {}
+}
+
+/// An operator's word about the pair (`baton pair`).
+package enum PairOrder: String, Hashable, Sendable, CaseIterable {
+    /// Hand the order over to the other side, without refusing a request (R14).
+    case switchSides
+    /// Begin the pair anew on this formatted side (R0).
+    case initialise
+    /// Serve in the place of the other side, which is powered off; what only it knew is lost (R13).
+    case force
+}
+
+/// One side's view of its pair.
+package struct PairStatus: Hashable, Sendable {
+    /// The sentence of the table that led to the present state.
+    package var because: String = ""
+    /// What this side is bound to, durably; nil on a side that never took part.
+    package var promise: PairRegister?
+    /// The newest register value seen, where it is another one.
+    package var seen: PairRegister?
+    /// An incarnation with which this side is pairing.
+    package var intent: UInt64?
+    package var isConnected = false
+    package var otherPromise: PairRegister?
+    /// Up to here the other side said that the log is durable there.
+    package var otherDurable: LogSequence = .zero
+    /// A swap at the witness without an answer yet.
+    package var swapUnderWay = false
+    /// The sides came to different states at one position.
+    package var hasDiverged = false
 
     package init() {}
 }

@@ -75,6 +75,9 @@ package final class ReplicatedLedger<World: Surroundings> {
     var timers = PairTimers()
     /// Why it does not serve, in the table's words.
     var notServing: String?
+    /// The table's last sentence, whether it serves or not.
+    var because = ""
+    var waitingOrder: WaitingOrder?
     var reads = CurrentReads()
 
     var logClock: LogClock
@@ -338,5 +341,7 @@ package final class ReplicatedLedger<World: Surroundings> {
             refuse(request, .unavailable(reason: reason))
         }
         for read in reads.takeAll() { read(.failure(.unavailable(reason: reason))) }
+        waitingOrder?.reply(.failure(.unavailable(reason: reason)))
+        waitingOrder = nil
     }
 }

@@ -172,6 +172,8 @@ struct NotServing: LedgerService {
         reply: @escaping @Sendable (Result<LedgerAnswer, LedgerRefusal>) -> Void
     ) { reply(.failure(.unavailable(reason: why))) }
 
+    func order(_ order: PairOrder) async throws(LedgerRefusal) { throw .unavailable(reason: why) }
+
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (any LedgerView) -> Value
     ) async throws(LedgerRefusal) -> Value {

@@ -32,7 +32,7 @@ struct BatonCommand: AsyncParsableCommand {
                     StatusCommand.self, RoutesCommand.self, ContextsCommand.self, DialogsCommand.self,
                     GatewaysCommand.self, JourneyCommand.self,
                 ]),
-            CommandGroup(name: "Recovery", subcommands: [LogCommand.self, StoreCommand.self]),
+            CommandGroup(name: "Recovery", subcommands: [PairCommand.self, LogCommand.self, StoreCommand.self]),
             CommandGroup(
                 name: "Measuring and proving",
                 subcommands: [BenchCommand.self, DrillCommand.self, PlaySamplesCommand.self]),
