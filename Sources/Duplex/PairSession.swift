@@ -34,7 +34,9 @@ extension PairMachine {
         guard let ours = bond.promise else { return }
         switch ours.mode {
         case .alone:
-            if ours.active != side && other.promise == ours { follow(.aloneThere, log, &actions) }
+            if ours.active != side && other.promise == ours && state == .isolatedDisabled {
+                follow(.aloneThere, log, &actions)
+            }
         case .paired:
             let counts = Rules.counts(other.incarnation, registered: ours.incarnation(of: side.other))
             if !counts {

@@ -141,8 +141,11 @@ extension PairMachine {
     /// A register value from the witness, or from the other side.
     mutating func see(_ register: PairRegister, _ log: some PairLog, _ actions: inout [PairAction]) {
         if let known, register.epoch < known.epoch { return }
+        let isNews = register != known
         if register != bond.promise { known = register }
         guard let event = meaning(of: register) else { return }
+        // The other side says its register with every heartbeat: what is being acted on is not begun again.
+        if !isNews && (state == .joining || state == .following) { return }
         if let swap, let expected = swap.expected, register.epoch > expected.epoch { self.swap = nil }
         follow(event, log, &actions)
     }
