@@ -104,7 +104,9 @@ let package = Package(
                 "Drills", "StrictJSON", "Transport", "Witnesses", nioPosix, logging, argumentParser,
             ]),
         .executableTarget(name: "baton", dependencies: ["BatonCLI", argumentParser], swiftSettings: strict),
-        part("Simulation", ["CallModel", "Ledger", "WriteAheadLog", "ContextStore", "ReplicatedLedger"]),
+        part(
+            "Simulation",
+            ["ByteCoding", "CallModel", "Ledger", "Duplex", "WriteAheadLog", "ContextStore", "ReplicatedLedger"]),
         part(
             "Fuzzing",
             [
@@ -127,7 +129,10 @@ let package = Package(
         tests("ContextStoreTests", ["ByteCoding", "CallModel", "Ledger", "LMDB", "ContextStore", "Simulation"]),
         tests(
             "ReplicatedLedgerTests",
-            ["ByteCoding", "CallModel", "Ledger", "WriteAheadLog", "ContextStore", "ReplicatedLedger", "Simulation"]),
+            [
+                "ByteCoding", "CallModel", "Ledger", "Duplex", "WriteAheadLog", "ContextStore", "ReplicatedLedger",
+                "Simulation",
+            ]),
         tests(
             "InspectionTests",
             ["ByteCoding", "CallModel", "Ledger", "WriteAheadLog", "ContextStore", "ReplicatedLedger", "Inspection"]),

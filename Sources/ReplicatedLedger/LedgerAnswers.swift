@@ -1,7 +1,7 @@
 internal import ByteCoding
 package import CallModel
 package import ContextStore
-internal import Duplex
+package import Duplex
 package import Ledger
 internal import WriteAheadLog
 
@@ -74,6 +74,15 @@ extension ReplicatedLedger: LedgerView {
     package var position: Position { committed }
 
     package var time: BatchTime { committedTime }
+
+    /// Finer than the state that ``status`` shows.
+    package var pairState: PairState { machine.state }
+
+    /// What this side is durably bound to.
+    package var promise: PairRegister? { machine.promise }
+
+    /// Only the other side can say whether the end of this side's log was acknowledged.
+    package var isTailUndecided: Bool { machine.bond.tailUndecided }
 
     package var status: SideStatus {
         var status = SideStatus()

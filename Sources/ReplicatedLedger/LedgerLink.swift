@@ -67,7 +67,9 @@ extension ReplicatedLedger {
         } catch {
             return endSession("the other side sent a frame that cannot be read: \(error)")
         }
-        guard let session, header.session == session.number, header.incarnation == session.incarnation else { return }
+        guard let session, World.Rules.admits(header, session: session.number, incarnation: session.incarnation) else {
+            return
+        }
         self.session?.lastHeardElapsedMilliseconds = clock.elapsedMilliseconds()
         switch frame {
         case .pair(let message): received(message, header)

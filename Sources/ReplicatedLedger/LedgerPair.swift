@@ -86,6 +86,12 @@ extension ReplicatedLedger {
         if next.orders && !from.orders {
             // Log time goes on from the last batch of the log, whoever ordered it.
             logClock = LogClock(last: log.lastTime.log, elapsedMilliseconds: clock.elapsedMilliseconds())
+            // The other side ordered what it could before the order came over: the rest is for this one.
+            for request in forwarded.takeAll() { gathering.append(request) }
+        } else if !next.orders && next != .handingOver {
+            // Whoever asked them at the other side finds them there, and this side orders no more.
+            gathering.removeForwarded()
+            held.removeForwarded()
         }
         if !next.orders { epochToOpen = nil }
         if next == .pairedDisabled || next.orders { notServing = nil } else { notServing = row.sentence }

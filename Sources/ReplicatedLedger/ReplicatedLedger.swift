@@ -58,7 +58,7 @@ package final class ReplicatedLedger<World: Surroundings> {
     let isSingle: Bool
 
     // The pair.
-    var machine: PairMachine<StandardRules>
+    var machine: PairMachine<World.Rules>
     let index: LogIndex
     var session: LinkSession?
     var stream: OtherSideStream?

@@ -1,5 +1,6 @@
 package import CallModel
 package import ContextStore
+package import Duplex
 package import Ledger
 package import WriteAheadLog
 
@@ -10,6 +11,8 @@ package protocol Surroundings {
     associatedtype ClockSeam: Clock
     associatedtype LinkSeam: Link
     associatedtype WitnessSeam: Witness
+    /// Other rules than the standard ones are for showing that a simulation finds what a broken rule lets happen.
+    associatedtype Rules: PairRules = StandardRules
 }
 
 /// The store that follows the log: it takes committed changes, in order, and serves what they left.

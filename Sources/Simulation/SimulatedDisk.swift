@@ -32,8 +32,12 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
     package var faults: [Int: DiskFault] = [:]
     /// Bytes that all files together may have.
     package var capacity = Int.max
+    /// Of all files together.
+    package var usedBytes: Int { files.bytes }
     /// Called after every call that changes something, with its number: where a crash image may be taken.
     package var afterChange: ((Int) -> Void)?
+    /// Called when work is handed over, so that its owner may carry it out in time.
+    package var onSubmit: ((DiskLane) -> Void)?
     /// Numbers of the calls that were writes, and that were syncs of a file.
     package private(set) var writes: [Int] = []
     package private(set) var syncs: [Int] = []
@@ -62,7 +66,12 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
 
     // MARK: Submitted work
 
-    package func submit(_ work: DiskWork) { queues[work.lane, default: []].append((work, 0)) }
+    package func submit(_ work: DiskWork) {
+        queues[work.lane, default: []].append((work, 0))
+        onSubmit?(work.lane)
+    }
+
+    package func isWaiting(_ lane: DiskLane) -> Bool { queues[lane]?.isEmpty == false }
 
     package var waiting: Int { queues.values.reduce(0) { $0 + $1.count } }
 
