@@ -22,6 +22,8 @@ extension PairMachine {
 
     /// The other side cannot be counted on. With a tail that only it can speak of, this side must not go alone.
     mutating func lost(_ event: PairEvent, _ log: some PairLog, _ actions: inout [PairAction]) {
+        // R4: the register is known to name the other side alone, though neither may be bound to that yet.
+        if knowsOtherAlone { return follow(.aloneThere, log, &actions) }
         follow(bond.tailUndecided ? .otherLostTailUndecided : event, log, &actions)
     }
 
@@ -41,12 +43,20 @@ extension PairMachine {
             let counts = Rules.counts(other.incarnation, registered: ours.incarnation(of: side.other))
             if !counts {
                 lost(.otherUnregistered, log, &actions)
+            } else if let known, known != ours, known.epoch > ours.epoch {
+                // It has not seen yet what the witness told this side: their common promise has passed.
+                say(.seen(known), &actions)
             } else if other.promise == ours {
                 follow(.otherAgrees, log, &actions)
             } else {
                 follow(.otherLags, log, &actions)
             }
         }
+    }
+
+    private var knowsOtherAlone: Bool {
+        guard let known, known != bond.promise else { return false }
+        return known.mode == .alone && known.active != side
     }
 
     private func isNewer(_ theirs: PairRegister, than ours: PairRegister) -> Bool {

@@ -127,6 +127,8 @@ extension PairMachine {
             self.swap = nil
             see(swap.value, log, &actions)
         case .differs(nil): follow(.rolledBack, log, &actions)
+        // No register answers that: it is asked again.
+        case .differs(let current?) where current == swap.expected: break
         case .differs(let current?):
             if let promise = bond.promise, current.epoch < promise.epoch {
                 return follow(.rolledBack, log, &actions)

@@ -265,8 +265,15 @@ extension ReplicatedLedger {
 
     // MARK: Cutting
 
-    /// Moves aside what only this side holds behind a place that both do. Waits for the disk: nothing is served now.
-    func cutLog(to position: Position) {
+    /// Moves aside what only this side holds behind a place that both do, once nothing is on its way to the disk any
+    /// more. Waits for the disk: nothing is served now.
+    func cutLogWhenQuiet() {
+        guard let position = cutWanted, stopReason == nil, log.isQuiet, !superblocks.isWriting else { return }
+        cutWanted = nil
+        cutLog(to: position)
+    }
+
+    private func cutLog(to position: Position) {
         do throws(LogError) {
             superblock.cleanEnd = nil
             try superblocks.write(superblock)

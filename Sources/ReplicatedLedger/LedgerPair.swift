@@ -69,7 +69,7 @@ extension ReplicatedLedger {
             stream = OtherSideStream(after: position.sequence)
             pump()
         case .openEpoch(let register): epochToOpen = register
-        case .cutLog(let position): cutLog(to: position)
+        case .cutLog(let position): cutWanted = position
         case .resync: observer.onResync()
         case .takeUpDialogs: observer.onTakeUp(superblock.identity.side.other)
         case .endSession(let reason): endSession(reason)
@@ -94,6 +94,7 @@ extension ReplicatedLedger {
             held.removeForwarded()
         }
         if !next.orders { epochToOpen = nil }
+        if next != from { cutWanted = nil }
         if next == .pairedDisabled || next.orders { notServing = nil } else { notServing = row.sentence }
         because = row.sentence
         if from != next { observer.onMove(next.shownName, row.sentence) }

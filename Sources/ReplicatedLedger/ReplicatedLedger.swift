@@ -70,6 +70,8 @@ package final class ReplicatedLedger<World: Surroundings> {
     var hasDiverged = false
     /// The epoch's record, to be the next one in the log.
     var epochToOpen: PairRegister?
+    /// Where the log is to be cut, as soon as the disk is quiet.
+    var cutWanted: Position?
     /// What the other side was told is committed.
     var toldCommitted: LogSequence = .zero
     var timers = PairTimers()
@@ -197,6 +199,7 @@ package final class ReplicatedLedger<World: Surroundings> {
         let elapsed = clock.elapsedMilliseconds()
         refuseExpired(elapsed)
         pairTurn(elapsed)
+        cutLogWhenQuiet()
         if stopReason != nil { return }
         admitHeld()
         if machine.state.orders {
@@ -204,7 +207,7 @@ package final class ReplicatedLedger<World: Surroundings> {
         } else if machine.state == .pairedDisabled {
             forwardGathered(elapsed)
         }
-        if guardWanted && !isWriting && gathering.isEmpty
+        if guardWanted && !isWriting && gathering.isEmpty && cutWanted == nil
             && elapsed >= lastBatchElapsedMilliseconds + settings.guardAfterMilliseconds
         {
             // When the segment has no room for it, the next segment's header says the same.

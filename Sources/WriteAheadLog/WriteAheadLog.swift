@@ -73,6 +73,7 @@ package struct WriteAheadLog<D: Disk>: Sendable {
     private var spareInFlight: UInt64?
     private var highestNumber: UInt64
     private var pending: [Pending] = []
+    private var trimsInFlight = 0
     private var nextToken: UInt64 = 1
     /// What the last batch says is durable: a guard is due while more is.
     private var lastTold: LogSequence
@@ -304,13 +305,15 @@ package struct WriteAheadLog<D: Disk>: Sendable {
         switch completion.token.owner {
         case .log: completedBatch(completion)
         case .spare: completedSpare(completion)
-        case .trim:
-            switch completion.result {
-            case .success: .trimmed
-            case .failure(let error): fail("\(error)")
-            }
+        case .trim: completedTrim(completion)
         case .superblock, .other: nil
         }
+    }
+
+    private mutating func completedTrim(_ completion: DiskCompletion) -> LogEvent? {
+        trimsInFlight -= 1
+        if case .failure(let error) = completion.result { return fail("\(error)") }
+        return .trimmed
     }
 
     private mutating func completedBatch(_ completion: DiskCompletion) -> LogEvent? {
@@ -334,6 +337,9 @@ package struct WriteAheadLog<D: Disk>: Sendable {
     }
 
     // MARK: Spares and trimming
+
+    /// Nothing of this log is on its way to the disk: its files may be opened anew.
+    package var isQuiet: Bool { pending.isEmpty && spareInFlight == nil && trimsInFlight == 0 }
 
     /// Whole, zero-filled segments that are ready.
     package var spareCount: Int { spares.count }
@@ -397,6 +403,7 @@ package struct WriteAheadLog<D: Disk>: Sendable {
         }
         if count == 0 { return 0 }
         closed.removeFirst(count)
+        trimsInFlight += 1
         disk.submit(DiskWork(token: token(.trim), lane: .background, steps: steps))
         return count
     }

@@ -198,6 +198,28 @@ struct PairTests {
         try rig.expectEqualSides()
     }
 
+    @Test("a side that knows the other to be registered alone never goes on under their common promise")
+    func neverStealsFromAlone() throws {
+        let rig = try PairRig.paired()
+        // B wins the register, and its disk takes long to bind it to that.
+        rig.b.stepMicroseconds = 1_000_000...1_000_001
+        rig.pair.witness.unreachable = [.a]
+        rig.pair.network.isCut = true
+        rig.pair.network.breakConnection()
+        rig.pass(20)
+        rig.pair.witness.unreachable = []
+        rig.reaches(within: 500) { rig.a.state == "isolated-disabled" }
+        rig.pair.network.isCut = false
+        rig.pass(400)
+        rig.pair.network.isCut = true
+        rig.pair.network.breakConnection()
+        rig.pass(1000)
+        #expect(rig.a.state == "isolated-disabled", rig.story)
+        rig.pair.network.isCut = false
+        rig.reaches(within: 10_000) { rig.b.state == "isolated-enabled" }
+        rig.becomesPaired(within: 60_000)
+    }
+
     @Test("a planned switch hands the order over without refusing a request")
     func switches() throws {
         let rig = try PairRig.paired()
