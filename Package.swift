@@ -71,6 +71,7 @@ let package = Package(
         // Level 4: sockets and files.
         part("Transport", ["CallModel", "INCRP", nio, nioPosix, nioHTTP1, logging, protobuf], settings: testable),
         part("Witnesses", ["ByteCoding", "ReplicatedLedger", nio, nioPosix, nioTLS, logging], settings: testable),
+        part("PrivateLink", ["ReplicatedLedger", nio, nioPosix, logging], settings: testable),
         part("ConfigurationFiles", ["CallModel", "Ledger", "INCRP", "Routing", yams]),
         // Level 5: services.
         part(
@@ -91,7 +92,8 @@ let package = Package(
             [
                 "CallModel", "Ledger", "Routing", "INCRP", "WriteAheadLog", "ContextStore", "ReplicatedLedger",
                 "Inspection",
-                "Transport", "ConfigurationFiles", "CallRouter", "PeripheralGateway", "Console", "HTTPFront",
+                "Transport", "Witnesses", "PrivateLink", "ConfigurationFiles", "CallRouter", "PeripheralGateway",
+                "Console", "HTTPFront",
                 "ByteCoding",
                 nio, nioPosix, logging, lifecycle,
             ]),
@@ -130,7 +132,7 @@ let package = Package(
         tests(
             "ReplicatedLedgerTests",
             [
-                "ByteCoding", "CallModel", "Ledger", "Duplex", "WriteAheadLog", "ContextStore", "ReplicatedLedger",
+                "ByteCoding", "CallModel", "Duplex", "Ledger", "WriteAheadLog", "ContextStore", "ReplicatedLedger",
                 "Simulation",
             ]),
         tests(

@@ -11,15 +11,8 @@ package enum Production: Surroundings {
     package typealias DiskSeam = PosixDisk
     package typealias StoreSeam = ContextStore
     package typealias ClockSeam = SystemClock
-    package typealias LinkSeam = NoOtherSide
-    package typealias WitnessSeam = NoOtherSide
-}
-
-/// What the private link says of the other side.
-package enum LinkEvent: Sendable {
-    case connected(PairGreeting, session: UInt64)
-    case received(frame: [UInt8])
-    case lost(reason: String)
+    package typealias LinkSeam = PairPort
+    package typealias WitnessSeam = PairPort
 }
 
 /// Drives the replicated ledger on one event loop, which is its thread. Requests and completions from any thread
@@ -32,7 +25,6 @@ package final class LedgerLoop: LedgerService {
         case storeFailed(StoreError)
         case snapshotKept(LogSequence)
         case order(PairOrder, @Sendable (Result<Void, LedgerRefusal>) -> Void)
-        case link(LinkEvent)
         case witness(token: UInt64, WitnessAnswer)
         case read(@Sendable ((any LedgerView)?) -> Void)
         case drain(EventLoopPromise<Void>)
@@ -112,8 +104,6 @@ package final class LedgerLoop: LedgerService {
         try result.get()
     }
 
-    package func linkChanged(_ event: LinkEvent) { post(.link(event)) }
-
     package func witnessAnswered(token: UInt64, _ answer: WitnessAnswer) { post(.witness(token: token, answer)) }
 
     package func diskCompleted(_ completion: DiskCompletion) { post(.disk(completion)) }
@@ -163,7 +153,7 @@ package final class LedgerLoop: LedgerService {
         case .read(let body): body(nil)
         case .drain(let promise): promise.succeed()
         case .order(_, let reply): reply(.failure(.unavailable(reason: "the side has stopped")))
-        case .disk, .storeDurable, .storeFailed, .snapshotKept, .link, .witness: break
+        case .disk, .storeDurable, .storeFailed, .snapshotKept, .witness: break
         }
     }
 
@@ -175,7 +165,8 @@ package final class LedgerLoop: LedgerService {
         return try loop.value.core.map(body)
     }
 
-    private func turn() {
+    /// Everything that came from the other side in this turn is handed in.
+    func turn() {
         guard let core = loop.value.core else { return }
         let messages = mailbox.withLock { $0.takeAll() }
         for message in messages {
@@ -186,9 +177,6 @@ package final class LedgerLoop: LedgerService {
             case .storeFailed(let error): core.storeFailed(error)
             case .snapshotKept(let sequence): core.keepLog(after: sequence)
             case .order(let order, let reply): core.order(order, reply: reply)
-            case .link(.connected(let greeting, let session)): core.linkConnected(greeting, session: session)
-            case .link(.received(let frame)): core.linkReceived(frame)
-            case .link(.lost): core.linkLost()
             case .witness(let token, let answer): core.witnessAnswered(token: token, answer)
             case .read(let body): body(core)
             case .drain(let promise): loop.value.draining.append(promise)

@@ -33,6 +33,7 @@ package final class RunningSide: Sendable {
     private let incrpServer: INCRPServer?
     private let http: HTTPService
     private let configuration: Shared<SideConfiguration>
+    private let agreement: PairAgreement
     private let ended: Ending
     private let stopped = Atomic(false)
 
@@ -70,7 +71,8 @@ package final class RunningSide: Sendable {
         let ledger = running.loop
         let shared = Shared(configuration)
         self.configuration = shared
-        try await Self.configure(ledger, configuration)
+        agreement = PairAgreement(ledger: ledger, ended: ended, logger: logger)
+        if configuration.pair == nil { try await Self.configure(ledger, configuration) }
 
         let network = MultiThreadedEventLoopGroup.singleton
         links = ServerLinks(group: network, logger: logger)
@@ -97,8 +99,12 @@ package final class RunningSide: Sendable {
             await links.stop()
             throw error
         }
+        if configuration.pair != nil {
+            try await running.pair.start(loop: ledger, logger: logger)
+            agreement.begin(configuration.ledgerConfiguration)
+        }
         logger.info(
-            "the side serves",
+            configuration.pair == nil ? "the side serves" : "the side listens",
             metadata: [
                 "instance": "\(configuration.instance)", "side": "\(configuration.side.rawValue)",
                 "http": "\(configuration.http.host):\(http.port)",
@@ -117,11 +123,16 @@ package final class RunningSide: Sendable {
             ("instance", current.instance == next.instance && current.instanceNumber == next.instanceNumber),
             ("side", current.side == next.side), ("incrpNIC", current.incrpNIC == next.incrpNIC),
             ("store", current.store == next.store), ("log", current.log == next.log),
+            ("pair", current.pair == next.pair),
         ] where !same {
             throw SideFault(
                 "\(what) cannot change while the side runs: stop it and start it with the new configuration")
         }
-        try await Self.configure(running.loop, next)
+        if next.pair == nil {
+            try await Self.configure(running.loop, next)
+        } else {
+            try await agreement.reload(next.ledgerConfiguration)
+        }
         configuration.value = next
         clients.replace(next.incrpClients)
         await links.apply(next) { router.update(next.routerSettings, links: $0) }
@@ -134,6 +145,7 @@ package final class RunningSide: Sendable {
     /// Ends service in order, once: no new requests, answers for those under way, everything stored, the log's end noted.
     package func stop() async throws {
         if stopped.exchange(true, ordering: .relaxed) { return }
+        agreement.end()
         await http.stop()
         await incrpServer?.stop()
         await links.stop()
@@ -151,11 +163,13 @@ extension RunningSide {
         let disk: PosixDisk
         let store: ContextStore
         let snapshots: StoreSnapshots
+        let pair: PairConnections
         let group: MultiThreadedEventLoopGroup
 
         /// Answers what is under way, stores what was taken, notes where the log ends, and gives disk and thread back.
         func end() async throws {
             try await loop.drain()
+            await pair.stop()
             try await loop.eventLoop.submit { [loop, store, snapshots] in
                 snapshots.stop()
                 store.close()
@@ -198,16 +212,18 @@ extension RunningSide {
         settings.mapBytes = Int(clamping: configuration.store.mapBytes)
         settings.journeyRowsMost = configuration.store.journeysKept
         let files = SideFiles(directory: configuration.dataDirectory)
+        let pairID = PairID.of(configuration)
+        let pair =
+            try configuration.pair.map { (pair) throws(SideFault) in
+                try PairConnections(
+                    pair, side: configuration.side, pairID: pairID, loop: loop,
+                    group: MultiThreadedEventLoopGroup.singleton, logger: logger)
+            } ?? .none
         let repair = try StoreRepair.beforeOpening(files, log: disk, configuration: settings, verify: care.verify)
         for note in repair.notes { logger.warning("store: \(note)") }
         let recovered = try RecoveredSide<Production>.recover(
-            disk: disk, side: configuration.side, log: log,
-            draw: {
-                let chance = (
-                    UInt64.random(in: 1 ... .max), UInt64.random(in: 1 ... .max), UInt64.random(in: 1 ... .max)
-                )
-                return (pairID: .init(high: chance.0, low: chance.1), incarnation: chance.2)
-            },
+            disk: disk, side: configuration.side, isSingle: configuration.pair == nil, log: log,
+            draw: { (pairID: pairID, incarnation: .random(in: 1 ... .max)) },
             openStore: { identity throws(StoreError) in
                 try ContextStore.open(
                     path: files.store,
@@ -219,12 +235,22 @@ extension RunningSide {
             onDurable: { _ in loop.storeBecameDurable() }, onFailure: { loop.storeFailed($0) })
         loop.begin(
             ReplicatedLedger(
-                recovered: recovered, clock: SystemClock(), link: NoOtherSide(), witness: NoOtherSide(),
+                recovered: recovered, clock: SystemClock(), link: pair.port, witness: pair.port,
                 settings: LedgerSettings(),
-                observer: LedgerObserver(onStop: { reason in
-                    logger.critical("the side stops: \(reason)")
-                    ended.end(SideFault(reason))
-                })))
+                nonce: Hash128(high: .random(in: 0 ... .max), low: .random(in: 0 ... .max)),
+                observer: LedgerObserver(
+                    onStop: { reason in
+                        logger.critical("the side stops: \(reason)")
+                        ended.end(SideFault(reason))
+                    },
+                    onMove: { state, sentence in logger.notice("\(state): \(sentence)") },
+                    onAlarm: { logger.error("alarm: \($0)") },
+                    onResync: {
+                        ended.end(
+                            SideFault(
+                                "the log cannot go on from the other side's. Move the data directory aside and start "
+                                    + "this side again: it joins anew"))
+                    })))
         logger.info(
             "recovered",
             metadata: [
@@ -234,7 +260,7 @@ extension RunningSide {
             ])
         let snapshots = StoreSnapshots(
             files, of: store, everySeconds: care.snapshotSeconds, logger: logger, onKept: { loop.snapshotKept(at: $0) })
-        return RunningLedger(loop: loop, disk: disk, store: store, snapshots: snapshots, group: group)
+        return RunningLedger(loop: loop, disk: disk, store: store, snapshots: snapshots, pair: pair, group: group)
     }
 
     private static func configure(_ ledger: LedgerLoop, _ configuration: SideConfiguration) async throws {

@@ -36,6 +36,7 @@ extension ReplicatedLedger {
         guard session != nil else { return }
         session = nil
         stream = nil
+        streamReader = nil
         inbound = []
         // Whoever asked them there asks again; whoever asked here is ordered by whoever orders next.
         gathering.removeForwarded()
@@ -145,43 +146,53 @@ extension ReplicatedLedger {
         send(.append(batch: batch, committed: committed.sequence, forwarded: places))
     }
 
-    /// Sends what the other side lacks, as much as may be on its way.
+    /// Sends what the other side lacks, as much as may be on its way; of what must be read from the disk one chunk a turn,
+    /// so that heartbeats and requests are not kept waiting.
     func pump() {
         guard var stream, session != nil else { return }
         while stream.mayRead {
             if stream.sent >= log.end.sequence {
                 stream.caughtUp()
-            } else if let batches = recent.after(stream.sent) {
+                streamReader = nil
+            } else if let batches = recent.after(stream.sent), !batches.isEmpty {
                 for batch in batches where stream.mayRead {
                     stream.sending(through: batch.end, bytes: batch.bytes.count)
                     send(batch.bytes)
                 }
             } else {
-                let read = readLog(after: stream.sent, mostBytes: OtherSideStream.chunkBytes)
-                if read.isEmpty { break }
-                for batch in read {
+                for batch in readLog(after: stream.sent, mostBytes: OtherSideStream.chunkBytes) {
                     let bytes = batch.encoded()
                     stream.sending(through: batch.lastSequence, bytes: bytes.count)
                     send(bytes)
                 }
+                break
             }
         }
         self.stream = stream
     }
 
-    private struct Enough: Error {}
+    /// Batches are waiting to be read for the other side: the next turn should come at once.
+    var streamWantsTurn: Bool {
+        guard let stream, session != nil else { return false }
+        return stream.mayRead && stream.sent < log.durable.sequence
+    }
 
     private func readLog(after sequence: LogSequence, mostBytes: Int) -> [LoggedBatch] {
         var batches: [LoggedBatch] = []
         var bytes = 0
-        do throws(ReplayFailure<Enough>) {
-            try log.replay(after: sequence) { (batch: LoggedBatch) throws(Enough) in
-                if bytes >= mostBytes { throw Enough() }
+        do throws(LogError) {
+            if streamReader?.delivered != sequence {
+                streamReader = (sequence, try log.reader(after: sequence))
+            }
+            while bytes < mostBytes, let batch = try streamReader?.reader.next() {
+                streamReader?.delivered = batch.lastSequence
                 batches.append(batch)
                 bytes += batch.header.totalBytes
             }
+            // More may have become durable than this reader was made for.
+            if batches.isEmpty { streamReader = nil }
         } catch {
-            if case .log(let fault) = error { stop("the log cannot be read for the other side: \(fault)") }
+            stop("the log cannot be read for the other side: \(error)")
         }
         return batches
     }
@@ -189,8 +200,14 @@ extension ReplicatedLedger {
     /// The end of the batch that ends at the sequence, read from the log.
     func batchEnd(at sequence: LogSequence) -> Position? {
         guard sequence > log.base.sequence else { return sequence == log.base.sequence ? log.base : nil }
-        let batch = readLog(after: LogSequence(sequence.number - 1), mostBytes: 1).first
-        return batch.flatMap { $0.lastSequence == sequence ? $0.position : nil }
+        do throws(LogError) {
+            var reader = try log.reader(after: LogSequence(sequence.number - 1))
+            let batch = try reader.next()
+            return batch.flatMap { $0.lastSequence == sequence ? $0.position : nil }
+        } catch {
+            stop("the log cannot be read: \(error)")
+            return nil
+        }
     }
 
     // MARK: Following
@@ -292,6 +309,7 @@ extension ReplicatedLedger {
         }
         index.cut(after: position)
         recent.removeAll()
+        streamReader = nil
         drive(.logCut(position))
     }
 }

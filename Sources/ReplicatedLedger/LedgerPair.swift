@@ -217,6 +217,7 @@ extension ReplicatedLedger {
 
     var pairWake: UInt64 {
         if isSingle { return .max }
+        if streamWantsTurn { return 0 }
         var wake = min(timers.startWait, machine.hasSwapUnderWay ? timers.swapOverdue : .max)
         if machine.state == .handingOver { wake = min(wake, timers.handOverOverdue) }
         if let session {

@@ -7,12 +7,22 @@ package import Ledger
 package struct Checkpoint: Hashable, Sendable {
     package var position: Position
     package var digest: Digest
+
+    package init(position: Position, digest: Digest) {
+        self.position = position
+        self.digest = digest
+    }
 }
 
 /// Where a forwarded record stands in a batch.
 package struct ForwardedPlace: Hashable, Sendable {
     package var id: UInt64
     package var sequence: LogSequence
+
+    package init(id: UInt64, sequence: LogSequence) {
+        self.id = id
+        self.sequence = sequence
+    }
 }
 
 /// A frame of the private link behind the greeting (`Schemas/private-link.md`).

@@ -62,6 +62,8 @@ package final class ReplicatedLedger<World: Surroundings> {
     let index: LogIndex
     var session: LinkSession?
     var stream: OtherSideStream?
+    /// Reads old batches for the stream; `delivered`: through here.
+    var streamReader: (delivered: LogSequence, reader: LogReader<World.DiskSeam>)?
     var recent = RecentBatches()
     var forwarded = ForwardedRequests()
     /// Batches of the other side that wait for room in the log.

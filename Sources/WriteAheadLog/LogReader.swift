@@ -13,14 +13,19 @@ package struct LogReader<D: Disk> {
 
     /// Reads the segments' headers. Batches that end at or before `after` are passed over.
     package init(_ disk: D, after: LogSequence = .zero) throws(LogError) {
-        try self.init(disk, segments: try LogLayout.read(disk, identity: nil).segments, after: after)
+        let segments = try LogLayout.read(disk, identity: nil).segments
+        self.after = after
+        let index = segments.lastIndex { $0.header.firstSequence <= after.next } ?? 0
+        walk = segments.isEmpty ? nil : LogWalk(disk: disk, segments: segments, from: index)
     }
 
+    /// Of a log that this process has verified: what is passed over is not verified again.
     init(_ disk: D, segments: [LogLayout.Segment], after: LogSequence) throws(LogError) {
         self.after = after
         // The last segment that begins at or before the record after `after`.
         let index = segments.lastIndex { $0.header.firstSequence <= after.next } ?? 0
         walk = segments.isEmpty ? nil : LogWalk(disk: disk, segments: segments, from: index)
+        if after > .zero { try walk?.skip(through: after) }
     }
 
     /// Before the first batch that can be read; after each batch: its end.

@@ -64,6 +64,17 @@ struct LogWalk<D: Disk> {
         }
     }
 
+    /// Passes over batches that end at or before `sequence` by their headers alone: for a log that was verified before.
+    mutating func skip(through sequence: LogSequence) throws(LogError) {
+        while let batch = try cursor.peek() {
+            if batch.kind == .records {
+                guard batch.end.sequence <= sequence, Self.contradiction(batch, position) == nil else { return }
+                position = batch.end
+            }
+            cursor.move(to: cursor.offset + batch.totalBytes)
+        }
+    }
+
     /// Of the batch that ``next()`` found last.
     func records(of batch: BatchHeader) -> [[UInt8]]? { cursor.records(before: batch) }
 

@@ -46,6 +46,15 @@ struct SegmentCursor<D: Disk> {
         }
     }
 
+    /// The header of the batch that stands here, when it is a good one in its place; its payload is not looked at.
+    mutating func peek() throws(LogError) -> BatchHeader? {
+        guard offset + LogFormat.blockBytes <= limit, try load(LogFormat.blockBytes),
+            case .header(let batch) = withWindow(BatchHeader.read), batch.pairID == header.identity.pairID,
+            batch.segment == header.number, batch.offset == offset, offset + batch.totalBytes <= limit
+        else { return nil }
+        return batch
+    }
+
     private mutating func judge(_ batch: BatchHeader) throws(LogError) -> Found {
         guard batch.pairID == header.identity.pairID, batch.segment == header.number, batch.offset == offset else {
             return .misplaced("a batch of segment \(batch.segment), byte \(batch.offset), stands here")

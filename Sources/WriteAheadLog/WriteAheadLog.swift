@@ -421,12 +421,15 @@ package struct WriteAheadLog<D: Disk>: Sendable {
                     file: LogFormat.segmentFile(active.number),
                     text: "the log begins after \(base.sequence), not \(sequence)"))
         }
-        let newest = LogLayout.Segment(header: active, limit: durableOffset, namedEnd: nil)
         let reader: LogReader<D>
-        do throws(LogError) {
-            reader = try LogReader(disk, segments: closed.map(\.layout) + [newest], after: sequence)
-        } catch { throw .log(error) }
+        do throws(LogError) { reader = try self.reader(after: sequence) } catch { throw .log(error) }
         try reader.forEach(upTo: durable.sequence, body)
+    }
+
+    /// Reads what is durable now behind `sequence`, batch by batch. What becomes durable later needs another reader.
+    package func reader(after sequence: LogSequence) throws(LogError) -> LogReader<D> {
+        let newest = LogLayout.Segment(header: active, limit: durableOffset, namedEnd: nil)
+        return try LogReader(disk, segments: closed.map(\.layout) + [newest], after: sequence)
     }
 }
 

@@ -5,7 +5,7 @@ internal import Foundation
 struct DrillCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drill", abstract: "Harm a side of its own under load, and check all that it acknowledged.",
-        subcommands: [CrashDrillCommand.self])
+        subcommands: [CrashDrillCommand.self, FailoverDrillCommand.self])
 }
 
 struct CrashDrillCommand: AsyncParsableCommand {

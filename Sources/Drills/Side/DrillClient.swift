@@ -34,10 +34,23 @@ struct DrillClient: Sendable {
 
     private let client: HTTPClient
 
-    init(port: Int) {
+    init(port: Int, timeoutMilliseconds: Int64 = 5000) {
         // The process's own group: it lives as long as the program.
         client = HTTPClient(
-            host: "127.0.0.1", port: port, group: MultiThreadedEventLoopGroup.singleton, timeoutMilliseconds: 5000)
+            host: "127.0.0.1", port: port, group: MultiThreadedEventLoopGroup.singleton,
+            timeoutMilliseconds: timeoutMilliseconds)
+    }
+
+    private struct Pair: Decodable {
+        struct Side: Decodable { let state: String }
+        let sides: [Side]
+    }
+
+    /// What the side says of its part in the pair; nil while it does not answer.
+    func pairState() async -> String? {
+        // Whatever keeps it from answering, it says nothing.
+        guard let reply = try? await client.request("GET", "/v1/pair"), reply.status == 200 else { return nil }
+        return (try? JSONDecoder().decode(Pair.self, from: Data(reply.body)))?.sides.first?.state
     }
 
     func close() async { await client.close() }
