@@ -86,7 +86,9 @@ let package = Package(
                 hummingbird, hummingbirdCore, httpTypes, nio, logging, lifecycle,
             ], settings: testable),
         // Level 7: one side, wired; and what drills it from outside.
-        part("Drills", ["Transport", nioPosix], settings: testable),
+        part(
+            "Drills", ["CallModel", "ContextStore", "Ledger", "Transport", "WriteAheadLog", nioPosix],
+            settings: testable),
         part(
             "Node",
             [
@@ -163,7 +165,7 @@ let package = Package(
                 "LedgerDouble", "StrictJSON", hummingbird, logging, lifecycle,
             ]),
         tests("ConsoleTests", ["CallModel", "Ledger", "INCRP", "ReplicatedLedger", "Console", "LedgerDouble"]),
-        tests("DrillTests", ["Drills"]),
+        tests("DrillTests", ["CallModel", "Drills", "Simulation", "WriteAheadLog"]),
         tests("BatonTests", ["BatonCLI"]),
         tests("HouseTests", []),
         tests(

@@ -12,8 +12,14 @@
  * Deliberately absent: memory maps (LMDB writes with pwrite and writev unless WRITEMAP is on, which Baton never uses),
  * lock files, and the names of directories, which are taken to be durable at once.
  *
- * POWERCUT_BREAK=acknowledge-before-sync: syncs of log segments return at once and mark nothing, as on a disk, or in a
- * program, that acknowledges too early. The drill must then find losses. */
+ * Faults: the file POWERCUT_JOURNAL/plan (struct plan, written by Sources/Drills/Side/FaultPlan.swift while the side
+ * runs) says which call on which kind of file fails, and how. What was not synced when a sync fails is lost for good:
+ * the kernel takes such pages for clean, and a later sync that succeeds says nothing of them.
+ *
+ * POWERCUT_BREAK turns on a known bug, which the drill must find:
+ * - acknowledge-before-sync: syncs of log segments return at once and mark nothing, as on a disk, or in a program, that
+ *   acknowledges too early.
+ * - retry-fsync: a sync that fails is tried again before the program hears of it, and the second one succeeds. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -42,6 +49,19 @@ enum kind {
     UNLINK = 7,         /* path, link to what stood there */
     NAMES_BEGIN = 8,    /* path of the directory */
     NAMES_END = 9,
+    SYNC_FAILED = 10,
+};
+
+enum fault { INPUT_OUTPUT_ERROR = 1, NO_SPACE = 2, SHORT_WRITE = 3 };
+enum call { WRITES = 1, SYNCS = 2 };
+enum files { SEGMENTS = 1, SUPERBLOCKS = 2, STORE = 3, SPARES = 4 };
+
+/* Which call fails. The drill writes all but `armed`, then `armed`. */
+struct plan {
+    _Atomic uint32_t armed, fault, call, files;
+    _Atomic int32_t before; /* matching calls that still succeed */
+    _Atomic uint32_t stays; /* every matching call after the first failure fails too */
+    _Atomic uint32_t struck;
 };
 
 struct record {
@@ -54,7 +74,8 @@ struct record {
 static char directory[PATH_BYTES], journalDirectory[PATH_BYTES];
 static size_t directoryBytes;
 static int journal = -1;
-static int acknowledgesBeforeSync;
+static int acknowledgesBeforeSync, retriesSync;
+static struct plan *plan;
 static _Atomic uint64_t tokens;
 static _Atomic uint64_t inodeOf[MOST_FILES];
 static _Atomic int readerOf[MOST_FILES]; /* descriptor + 1 of a reader of a write-only file */
@@ -77,9 +98,16 @@ __attribute__((constructor)) static void begin(void) {
     directoryBytes = strlen(directory);
     const char *broken = getenv("POWERCUT_BREAK");
     acknowledgesBeforeSync = broken && strcmp(broken, "acknowledge-before-sync") == 0;
+    retriesSync = broken && strcmp(broken, "retry-fsync") == 0;
     tokens = (uint64_t)getpid() << 32;
     journal = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (journal < 0) give_up(path);
+    snprintf(path, sizeof path, "%.4000s/plan", aside);
+    int planned = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
+    if (planned < 0) return;
+    plan = mmap(NULL, sizeof *plan, PROT_READ | PROT_WRITE, MAP_SHARED, planned, 0);
+    if (plan == MAP_FAILED) give_up(path);
+    syscall(SYS_close, planned);
 }
 
 static void note(struct record record, const void *stored) {
@@ -143,6 +171,37 @@ static pthread_mutex_t *lock_of(uint64_t inode) {
 
 static int is_zero(const unsigned char *bytes, size_t count) {
     return count == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0);
+}
+
+/* ---- Faults ---- */
+
+static enum files files_of(const char *path) {
+    const char *name = strrchr(path, '/');
+    name = name ? name + 1 : path;
+    if (strncmp(name, "segment-", 8) == 0) return SEGMENTS;
+    if (strncmp(name, "superblock-", 11) == 0) return SUPERBLOCKS;
+    if (strcmp(name, "data.mdb") == 0) return STORE;
+    return strncmp(name, "new-", 4) == 0 ? SPARES : 0;
+}
+
+/* The fault that this call meets; 0 for none. */
+static enum fault fault_of(int descriptor, enum call call) {
+    char path[PATH_BYTES];
+    if (!plan || !plan->armed || plan->call != call) return 0;
+    if (!path_of(descriptor, path) || files_of(path) != plan->files) return 0;
+    int32_t before = atomic_fetch_sub(&plan->before, 1);
+    if (before > 0 || (before < 0 && !plan->stays)) return 0;
+    atomic_fetch_add(&plan->struck, 1);
+    return plan->fault;
+}
+
+/* How many of `count` bytes a write that meets a fault still writes: an error says nothing of what reached the disk. */
+static size_t written_of(size_t count) { return count / 2 / SECTOR * SECTOR; }
+
+static ssize_t faulty(enum fault fault, ssize_t done) {
+    if (fault == SHORT_WRITE) return done;
+    errno = fault == NO_SPACE ? ENOSPC : EIO;
+    return -1;
 }
 
 /* Notes what [offset, offset + count) holds, in whole sectors, and the size. The file's lock is held. */
@@ -263,7 +322,9 @@ ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t offset) {
     if (!inode) return syscall(SYS_pwrite64, descriptor, bytes, count, offset);
     pthread_mutex_t *lock = lock_of(inode);
     preserve(descriptor, inode, (uint64_t)offset, count);
-    ssize_t done = syscall(SYS_pwrite64, descriptor, bytes, count, offset);
+    enum fault fault = fault_of(descriptor, WRITES);
+    ssize_t done = syscall(SYS_pwrite64, descriptor, bytes, fault ? written_of(count) : count, offset);
+    if (fault) done = faulty(fault, done);
     int code = errno;
     written(descriptor, inode, (uint64_t)offset, done);
     pthread_mutex_unlock(lock);
@@ -292,8 +353,13 @@ static ssize_t write_parts(int descriptor, const struct iovec *parts, int number
         offset = isAppending ? status.st_size : lseek(descriptor, 0, SEEK_CUR);
     }
     preserve(descriptor, inode, (uint64_t)offset, count);
-    ssize_t done = at >= 0 ? syscall(SYS_pwritev, descriptor, parts, number, at, 0)
-                           : syscall(SYS_writev, descriptor, parts, number);
+    enum fault fault = fault_of(descriptor, WRITES);
+    /* Of several parts all but the last. */
+    int most = fault ? number - 1 : number;
+    ssize_t done = most == 0 ? 0
+        : at >= 0            ? syscall(SYS_pwritev, descriptor, parts, most, at, 0)
+                             : syscall(SYS_writev, descriptor, parts, most);
+    if (fault) done = faulty(fault, done);
     int code = errno;
     written(descriptor, inode, (uint64_t)offset, done);
     pthread_mutex_unlock(lock);
@@ -389,6 +455,14 @@ static int synchronize(long call, int descriptor) {
         record.stored = 0;
     } else {
         return (int)syscall(call, descriptor);
+    }
+    if (inode) {
+        enum fault fault = fault_of(descriptor, SYNCS);
+        if (fault) {
+            struct record failed = {.kind = SYNC_FAILED, .inode = inode, .token = record.token};
+            note(failed, NULL);
+            if (!retriesSync) return (int)faulty(fault == SHORT_WRITE ? INPUT_OUTPUT_ERROR : fault, 0);
+        }
     }
     int result = (int)syscall(call, descriptor);
     int code = errno;

@@ -111,6 +111,11 @@ struct PowerCut {
         tally.sectorsUnsynced += file.sectors.count
         for (sector, versions) in file.sectors.sorted(by: { $0.key < $1.key }) {
             let chosen: Int
+            if let doomed = versions.firstIndex(where: \.isDoomed) {
+                tally.sectorsTakenBack += 1
+                try put(versions[doomed], sector: sector, into: descriptor, path)
+                continue
+            }
             switch extent {
             case .nothing: chosen = 0
             case .everything: chosen = versions.count
@@ -148,6 +153,8 @@ struct UnsyncedChanges {
         let change: Int
         /// What the sector held before that change, without the zeros at its end.
         let stored: Range<Int>
+        /// The change was lost with a sync that failed; no later sync brings it back.
+        let isDoomed: Bool
     }
 
     struct File {
@@ -161,9 +168,12 @@ struct UnsyncedChanges {
 
     init(_ journal: PowerCutJournal) {
         let durable = Self.durableChanges(journal)
-        for (index, record) in journal.records.enumerated() where index > durable[record.inode] ?? -1 {
+        let doomed = Self.doomedChanges(journal)
+        for (index, record) in journal.records.enumerated() {
+            let isDoomed = doomed.contains(index)
+            guard isDoomed || index > durable[record.inode] ?? -1 else { continue }
             switch record.kind {
-            case .change: add(record, index)
+            case .change: add(record, index, isDoomed: isDoomed)
             case .writtenThrough:
                 guard files[record.inode] != nil else { continue }
                 for sector in Self.sectors(of: record) { files[record.inode]?.sectors[sector] = nil }
@@ -191,7 +201,26 @@ struct UnsyncedChanges {
         return durable
     }
 
-    private mutating func add(_ record: PowerCutJournal.Record, _ index: Int) {
+    /// The changes that were not durable when a sync of their file failed.
+    private static func doomedChanges(_ journal: PowerCutJournal) -> Set<Int> {
+        var unsynced: [UInt64: [Int]] = [:]
+        var begins: [UInt64: Int] = [:]
+        var doomed: Set<Int> = []
+        for (index, record) in journal.records.enumerated() {
+            switch record.kind {
+            case .change: unsynced[record.inode, default: []].append(index)
+            case .create: unsynced[record.inode] = nil
+            case .syncBegin: begins[record.token] = index
+            case .syncEnd:
+                if let begin = begins[record.token] { unsynced[record.inode]?.removeAll { $0 < begin } }
+            case .syncFailed: doomed.formUnion(unsynced.removeValue(forKey: record.inode) ?? [])
+            default: break
+            }
+        }
+        return doomed
+    }
+
+    private mutating func add(_ record: PowerCutJournal.Record, _ index: Int, isDoomed: Bool) {
         var file =
             files.removeValue(forKey: record.inode)
             ?? File(durableSize: record.sizeBefore, firstChange: index, lastChange: index)
@@ -199,7 +228,7 @@ struct UnsyncedChanges {
         for (position, sector) in Self.sectors(of: record).enumerated() {
             let begin = min(record.stored.lowerBound + position * PowerCut.sectorBytes, record.stored.upperBound)
             let end = min(begin + PowerCut.sectorBytes, record.stored.upperBound)
-            file.sectors[sector, default: []].append(Version(change: index, stored: begin..<end))
+            file.sectors[sector, default: []].append(Version(change: index, stored: begin..<end, isDoomed: isDoomed))
         }
         files[record.inode] = file
     }

@@ -13,6 +13,7 @@ struct PowerCutJournal {
         case unlink
         case namesBegin
         case namesEnd
+        case syncFailed
     }
 
     struct Record {

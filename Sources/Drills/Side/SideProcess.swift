@@ -12,21 +12,32 @@ package struct DrillFault: Error, Sendable, CustomStringConvertible {
 final class SideProcess {
     let processID: pid_t
     private let logFile: String
-    private var hasEnded = false
+    /// Where in the log file this run begins.
+    private let logOffset: Int
+    private var ending: Ending?
+
+    /// How a run ended.
+    enum Ending: Hashable {
+        case exit(CInt)
+        case signal(CInt)
+    }
 
     /// What the side runs with.
     struct Setting: Sendable {
         let program: String
-        let library: String
-        let configurationFile: String
-        let dataDirectory: String
+        /// Nil: the side runs as it is.
+        let library: String?
+        var configurationFile: String
+        var dataDirectory: String
         let journalDirectory: String
-        let logFile: String
+        var logFile: String
         /// A fault that the library turns on; nil for none.
         let breakage: String?
     }
 
     init(starting setting: Setting) throws(DrillFault) {
+        var status = stat()
+        let logOffset = stat(setting.logFile, &status) == 0 ? Int(status.st_size) : 0
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -35,7 +46,7 @@ final class SideProcess {
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
         var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("BATON_") }
         environment["LD_PRELOAD"] = setting.library
-        environment["POWERCUT_DIRECTORY"] = setting.dataDirectory
+        environment["POWERCUT_DIRECTORY"] = setting.library == nil ? nil : setting.dataDirectory
         environment["POWERCUT_JOURNAL"] = setting.journalDirectory
         environment["POWERCUT_BREAK"] = setting.breakage
         let words = [setting.program, "run", "--config", setting.configurationFile, "--log-level", "notice"]
@@ -51,35 +62,46 @@ final class SideProcess {
         }
         self.processID = processID
         logFile = setting.logFile
+        self.logOffset = logOffset
     }
 
-    deinit { if !hasEnded { Self.end(processID) } }
+    deinit { kill() }
 
     /// kill -9, and waits until the process is gone.
-    func kill() {
-        if !hasEnded { Self.end(processID) }
-        hasEnded = true
-    }
+    func kill() { end(SIGKILL) }
 
-    private static func end(_ processID: pid_t) {
-        Glibc.kill(processID, SIGKILL)
+    /// As an operator ends it: what was taken is stored.
+    func stop() { end(SIGTERM) }
+
+    private func end(_ signal: CInt) {
+        if ending != nil { return }
+        Glibc.kill(processID, signal)
         var status: CInt = 0
         while waitpid(processID, &status, 0) < 0 && errno == EINTR {}
+        ending = Self.ending(status)
+    }
+
+    private static func ending(_ status: CInt) -> Ending {
+        status & 0x7f == 0 ? .exit((status >> 8) & 0xff) : .signal(status & 0x7f)
+    }
+
+    /// Nil while it runs.
+    func endedByItself() -> Ending? {
+        if ending == nil {
+            var status: CInt = 0
+            guard waitpid(processID, &status, WNOHANG) == processID else { return nil }
+            ending = Self.ending(status)
+        }
+        return ending
     }
 
     /// The end of what it said, when it has ended by itself.
-    func lastWordsIfEnded() -> String? {
-        if !hasEnded {
-            var status: CInt = 0
-            guard waitpid(processID, &status, WNOHANG) == processID else { return nil }
-            hasEnded = true
-        }
-        return lastWords()
-    }
+    func lastWordsIfEnded() -> String? { endedByItself() == nil ? nil : lastWords() }
 
-    func lastWords() -> String {
-        guard let data = FileManager.default.contents(atPath: logFile) else { return "" }
-        return String(decoding: data.suffix(1500), as: UTF8.self)
+    /// What this run said, or the end of it.
+    func lastWords(_ mostBytes: Int = 1500) -> String {
+        guard let words = FileManager.default.contents(atPath: logFile) else { return "" }
+        return String(decoding: words.dropFirst(logOffset).suffix(mostBytes), as: UTF8.self)
     }
 
     /// A port of the loopback that nobody listens on at the moment.

@@ -4,6 +4,8 @@ internal import Synchronization
 final class LoadProgress: Sendable {
     private let tickets: Atomic<Int>
     private let acknowledgements = Atomic<Int>(0)
+    private let claims = Atomic<Int>(0)
+    private let refusals = Atomic<Int>(0)
     private let over = Atomic<Bool>(false)
 
     init(firstTicket: Int) { tickets = Atomic(firstTicket) }
@@ -13,6 +15,14 @@ final class LoadProgress: Sendable {
 
     func acknowledge() { acknowledgements.add(1, ordering: .relaxed) }
     var acknowledged: Int { acknowledgements.load(ordering: .relaxed) }
+
+    /// Of the acknowledgements those of claims.
+    func claim() { claims.add(1, ordering: .relaxed) }
+    var claimed: Int { claims.load(ordering: .relaxed) }
+
+    /// A reservation was refused as busy.
+    func refuse() { refusals.add(1, ordering: .relaxed) }
+    var refused: Int { refusals.load(ordering: .relaxed) }
 
     var isOver: Bool { over.load(ordering: .relaxed) }
     func end() { over.store(true, ordering: .relaxed) }

@@ -5,6 +5,15 @@ struct Worker: Sendable {
     let seed: UInt64
     let port: Int
     var generator: SeededGenerator
+    /// Goes on when it gets no answer, or one that says "busy": a drill that ends the load itself.
+    var isPatient = false
+    /// Claims at a measured pace and reserves nothing: a reservation that waits for its refusal is not in the way.
+    var onlyClaims = false
+    /// Checks ask for every call also under another call's name.
+    var asksForeign = true
+    /// Part of the waiting tickets whose reservation a check asks for again, in percent; and that it claims.
+    var repeatPercent = 25
+    var claimPercent = 50
     var tickets: [Ticket] = []
     var findings = Findings()
 
@@ -22,7 +31,11 @@ struct Worker: Sendable {
         let client = DrillClient(port: port)
         var waiting = tickets.indices.filter { tickets[$0].isWaiting }
         while !progress.isOver {
-            guard await reserve(client, progress, &waiting) else { break }
+            if onlyClaims {
+                guard await goesOnWaiting(progress) else { break }
+            } else if await !reserve(client, progress, &waiting) {
+                guard await goesOnWaiting(progress) else { break }
+            }
             guard !waiting.isEmpty, Int.random(in: 0..<100, using: &generator) < 75 else { continue }
             let index = waiting.remove(at: Int.random(in: 0..<waiting.count, using: &generator))
             let goesOn: Bool
@@ -31,7 +44,25 @@ struct Worker: Sendable {
             } else {
                 goesOn = await claim(index, client, progress)
             }
-            guard goesOn else { break }
+            if !goesOn { guard await goesOnWaiting(progress) else { break } }
+        }
+        await client.close()
+    }
+
+    /// A moment without an answer must not become a storm of tickets.
+    private func goesOnWaiting(_ progress: LoadProgress) async -> Bool {
+        guard isPatient, !progress.isOver else { return false }
+        // Cancelled with the drill at worst; the loop looks at `isOver` again.
+        try? await Task.sleep(for: .milliseconds(20))
+        return true
+    }
+
+    /// Reserves until `progress` has drawn the last ticket.
+    mutating func fill(_ progress: LoadProgress, lastTicket: Int) async {
+        let client = DrillClient(port: port)
+        var waiting: [Int] = []
+        while progress.ticketsDrawn < lastTicket {
+            guard await reserve(client, progress, &waiting) else { break }
         }
         await client.close()
     }
@@ -54,6 +85,7 @@ struct Worker: Sendable {
         case .refused(let code):
             findings.wrong("reservation \(ticket.number) was refused under load: \(code)")
             return false
+        case .unknown("busy"): progress.refuse()
         case .unknown: break
         }
         tickets.append(ticket)
@@ -69,6 +101,7 @@ struct Worker: Sendable {
             switch await client.claim(reservation, callID: leg) {
             case .value(let claim):
                 acknowledged(progress)
+                progress.claim()
                 tickets[index].claim = .acknowledged
                 if claim.context != expected { findings.wrong("claim of \(number) got another context") }
                 if claim.repeat != (attempt > 0) { findings.wrong("claim of \(number): repeat is \(claim.repeat)") }
@@ -116,11 +149,13 @@ struct Worker: Sendable {
         for index in tickets.indices {
             if tickets[index].reservation == nil {
                 await settleReservation(index, client)
-            } else if tickets[index].isWaiting && Int.random(in: 0..<4, using: &generator) == 0 {
+            } else if tickets[index].isWaiting && Int.random(in: 0..<100, using: &generator) < repeatPercent {
                 await repeatReservation(index, client)
             }
             guard tickets[index].reservation != nil else { continue }
-            if tickets[index].isWaiting && !claimsAll && Bool.random(using: &generator) { continue }
+            if tickets[index].isWaiting, !claimsAll, Int.random(in: 0..<100, using: &generator) >= claimPercent {
+                continue
+            }
             await checkClaim(index, client)
         }
         await client.close()
@@ -175,6 +210,7 @@ struct Worker: Sendable {
             findings.lost("\(what) of \(number) (\(reservation.id), \(reservation.dnis)): its claim is a stray")
         case .refused(let code), .unknown(let code): findings.wrong("claim of \(number) after the crash: \(code)")
         }
+        guard asksForeign else { return }
         switch await settled({ await client.claim(reservation, callID: "\(leg)-other") }) {
         case .value: findings.doubled("\(number) was given to a second call after the crash")
         case .refused("stray"): break
