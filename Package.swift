@@ -144,6 +144,7 @@ let package = Package(
         tests(
             "TransportTests",
             ["CallModel", "INCRP", "Transport", nio, nioPosix, nioHTTP1, logging, protobuf]),
+        tests("PrivateLinkTests", ["PrivateLink", nio, nioPosix, logging]),
         tests("WitnessesTests", ["ByteCoding", "Witnesses", nio, nioPosix, logging]),
         tests(
             "ConfigurationFilesTests", ["CallModel", "Ledger", "INCRP", "Routing", "ConfigurationFiles"],

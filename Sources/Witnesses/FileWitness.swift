@@ -17,21 +17,21 @@ package struct FileWitness: SeedableWitness {
     }
 
     package func swap(expected: [UInt8]?, value: [UInt8]) async throws(WitnessFault) -> SwapOutcome {
-        try await locked { file throws(RegisterFault) in try file.swap(expected: expected, value: value) }
+        try await locked { file throws(RegisterFileFault) in try file.swap(expected: expected, value: value) }
     }
 
     package func read() async throws(WitnessFault) -> [UInt8]? {
-        try await locked { file throws(RegisterFault) in try file.value() }
+        try await locked { file throws(RegisterFileFault) in try file.value() }
     }
 
     package func seed(_ value: [UInt8]) async throws(WitnessFault) {
-        try await locked { file throws(RegisterFault) in try file.seed(value) }
+        try await locked { file throws(RegisterFileFault) in try file.seed(value) }
     }
 
     /// Runs `body` under the lock, on a thread that may wait for a disk. A disk that keeps it waiting leaves the outcome
     /// unknown.
     private func locked<Value: Sendable>(
-        _ body: @escaping @Sendable (RegisterFile) throws(RegisterFault) -> Value
+        _ body: @escaping @Sendable (RegisterFile) throws(RegisterFileFault) -> Value
     ) async throws(WitnessFault) -> Value {
         let (file, lockPath, timeout) = (file, lockPath, TimeAmount.milliseconds(timeoutMilliseconds))
         let deadline = NIODeadline.now() + timeout
@@ -42,7 +42,7 @@ package struct FileWitness: SeedableWitness {
                 do throws(WitnessFault) {
                     let lock = try Self.lock(lockPath, until: deadline)
                     defer { withExtendedLifetime(lock) {} }
-                    do throws(RegisterFault) {
+                    do throws(RegisterFileFault) {
                         try file.settle()
                         outcome(.success(try body(file)))
                     } catch {

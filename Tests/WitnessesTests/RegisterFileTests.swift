@@ -42,10 +42,10 @@ struct RegisterFileTests {
         images.append(Array(repeating: 0, count: 100_000))
         for image in images {
             try overwrite(image)
-            let fault = #expect(throws: RegisterFault.self) { try file.value() }
+            let fault = #expect(throws: RegisterFileFault.self) { try file.value() }
             #expect(fault.map { "\($0)".contains(path) } == true)
-            #expect(throws: RegisterFault.self) { try file.swap(expected: nil, value: [1]) }
-            #expect(throws: RegisterFault.self) { try file.swap(expected: Array("value".utf8), value: [1]) }
+            #expect(throws: RegisterFileFault.self) { try file.swap(expected: nil, value: [1]) }
+            #expect(throws: RegisterFileFault.self) { try file.swap(expected: Array("value".utf8), value: [1]) }
             #expect(try stored() == image, "a damaged register was changed")
         }
         try overwrite(sound)
@@ -59,9 +59,9 @@ struct RegisterFileTests {
         #expect(try file.swap(expected: [1], value: [2]) == .swapped)
         try FileManager.default.removeItem(atPath: path)
         try FileManager.default.moveItem(atPath: path + ".copy", toPath: path)
-        #expect(throws: RegisterFault.restored(path: path)) { try file.value() }
-        #expect(throws: RegisterFault.restored(path: path)) { try file.swap(expected: [1], value: [3]) }
-        #expect(RegisterFault.restored(path: path).description.contains("baton pair witness reset"))
+        #expect(throws: RegisterFileFault.restored(path: path)) { try file.value() }
+        #expect(throws: RegisterFileFault.restored(path: path)) { try file.swap(expected: [1], value: [3]) }
+        #expect(RegisterFileFault.restored(path: path).description.contains("baton pair witness reset"))
         try file.seed([9])
         #expect(try file.swap(expected: [9], value: [10]) == .swapped)
     }
@@ -70,7 +70,7 @@ struct RegisterFileTests {
     func otherPair() throws {
         #expect(try file.swap(expected: nil, value: [1]) == .swapped)
         let other = RegisterFile(path: path, pair: Hash128(high: 1, low: 2))
-        let fault = RegisterFault.otherPair(
+        let fault = RegisterFileFault.otherPair(
             path: path, found: "\(somePair)", expected: "00000000000000010000000000000002")
         #expect(throws: fault) { try other.swap(expected: [1], value: [2]) }
         #expect(throws: fault) { try other.seed([2]) }

@@ -14,7 +14,7 @@ struct RegisterFile {
 
     /// Makes durable what a process that was killed in the middle of a change may have left behind. A reader calls it
     /// before it tells what it sees.
-    func settle() throws(RegisterFault) {
+    func settle() throws(RegisterFileFault) {
         if let file = try open(O_RDONLY) {
             if fsync(file.number) != 0 { throw .notDurable(path: path, reason: systemText()) }
         }
@@ -22,10 +22,10 @@ struct RegisterFile {
     }
 
     /// Nil when the register is absent.
-    func value() throws(RegisterFault) -> [UInt8]? { try image()?.value }
+    func value() throws(RegisterFileFault) -> [UInt8]? { try image()?.value }
 
     /// What the file holds, if that can be trusted.
-    private func image() throws(RegisterFault) -> RegisterImage? {
+    private func image() throws(RegisterFileFault) -> RegisterImage? {
         guard let file = try open(O_RDONLY) else { return nil }
         let image: RegisterImage
         do {
@@ -35,7 +35,7 @@ struct RegisterFile {
             case .damaged(let what): throw .damaged(path: path, what: what)
             case .otherFormat(let format): throw .otherFormat(path: path, format: format)
             }
-        } catch let fault as RegisterFault {
+        } catch let fault as RegisterFileFault {
             throw fault
         } catch {
             throw .unreadable(path: path, reason: "\(error)")
@@ -48,7 +48,7 @@ struct RegisterFile {
     }
 
     /// Compares and swaps. `differs` has changed nothing.
-    func swap(expected: [UInt8]?, value: [UInt8]) throws(RegisterFault) -> SwapOutcome {
+    func swap(expected: [UInt8]?, value: [UInt8]) throws(RegisterFileFault) -> SwapOutcome {
         let present = try image()
         guard present?.value == expected else { return .differs(current: present?.value) }
         try write(value, changes: (present?.changes ?? 0) + 1)
@@ -56,7 +56,7 @@ struct RegisterFile {
     }
 
     /// Writes `value` whatever is there, also over a damaged or restored file; never over another pair's.
-    func seed(_ value: [UInt8]) throws(RegisterFault) {
+    func seed(_ value: [UInt8]) throws(RegisterFileFault) {
         do {
             try write(value, changes: (try image()?.changes ?? 0) + 1)
         } catch .damaged, .restored {
@@ -64,7 +64,7 @@ struct RegisterFile {
         }
     }
 
-    private func write(_ value: [UInt8], changes: UInt64) throws(RegisterFault) {
+    private func write(_ value: [UInt8], changes: UInt64) throws(RegisterFileFault) {
         WitnessLimits.check(value)
         guard let file = try open(O_WRONLY | O_CREAT | O_EXCL, at: freshTemporaryPath()) else {
             throw .notWritten(path: path, reason: systemText())
@@ -91,7 +91,7 @@ struct RegisterFile {
         return temporaryPath
     }
 
-    private func syncDirectory() throws(RegisterFault) {
+    private func syncDirectory() throws(RegisterFileFault) {
         let directory = Descriptor(Glibc.open(Self.directory(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC))
         guard directory.isOpen, fsync(directory.number) == 0 else {
             throw .notDurable(path: path, reason: systemText())
@@ -104,7 +104,7 @@ struct RegisterFile {
     }
 
     /// Nil when there is no such file.
-    private func open(_ mode: CInt, at path: String? = nil) throws(RegisterFault) -> Descriptor? {
+    private func open(_ mode: CInt, at path: String? = nil) throws(RegisterFileFault) -> Descriptor? {
         let file = Descriptor(Glibc.open(path ?? self.path, mode | O_CLOEXEC | O_NOFOLLOW, 0o640))
         if file.isOpen { return file }
         if path == nil && errno == ENOENT { return nil }
@@ -112,7 +112,7 @@ struct RegisterFile {
         throw .notWritten(path: self.path, reason: systemText())
     }
 
-    private func read(_ file: Descriptor) throws(RegisterFault) -> [UInt8] {
+    private func read(_ file: Descriptor) throws(RegisterFileFault) -> [UInt8] {
         var count = 0
         // One byte more than a register has, so that a larger file is seen to be none.
         let bytes = [UInt8](unsafeUninitializedCapacity: RegisterImage.mostBytes + 1) { buffer, filled in

@@ -35,10 +35,10 @@ final class RegisterFolder: Sendable {
     }
 
     /// What is wrong with the registers that are there, one sentence each.
-    func faults() throws(RegisterFault) -> [String] {
+    func faults() throws(RegisterFileFault) -> [String] {
         var faults: [String] = []
         for pair in try pairs() {
-            do throws(RegisterFault) {
+            do throws(RegisterFileFault) {
                 _ = try file(pair).value()
             } catch {
                 faults.append(error.description)
@@ -48,7 +48,7 @@ final class RegisterFolder: Sendable {
     }
 
     /// Pairs that have a register file here.
-    func pairs() throws(RegisterFault) -> [Hash128] {
+    func pairs() throws(RegisterFileFault) -> [Hash128] {
         guard let stream = opendir(directory) else { throw .unreadable(path: directory, reason: systemText()) }
         defer { closedir(stream) }
         var pairs: [Hash128] = []
@@ -71,17 +71,17 @@ final class RegisterFolder: Sendable {
 
     /// Carries the request out on the folder's thread, which also calls `answer`.
     func perform(
-        _ request: WitnessRequest, _ answer: @escaping @Sendable (Result<WitnessAnswer, RegisterFault>) -> Void
+        _ request: WitnessRequest, _ answer: @escaping @Sendable (Result<WitnessAnswer, RegisterFileFault>) -> Void
     ) {
         thread.submit { [self] state in
             guard case .active = state else {
                 return answer(.success(.failed(.notApplied("the witness stops"))))
             }
-            answer(Result { () throws(RegisterFault) in try carryOut(request) })
+            answer(Result { () throws(RegisterFileFault) in try carryOut(request) })
         }
     }
 
-    private func carryOut(_ request: WitnessRequest) throws(RegisterFault) -> WitnessAnswer {
+    private func carryOut(_ request: WitnessRequest) throws(RegisterFileFault) -> WitnessAnswer {
         switch request {
         case .swap(let pair, let expected, let value):
             switch try file(pair).swap(expected: expected, value: value) {

@@ -201,10 +201,12 @@ final class WitnessServerCore {
         }
     }
 
-    private func account(_ request: WitnessRequest, _ result: Result<WitnessAnswer, RegisterFault>) -> WitnessAnswer? {
+    private func account(_ request: WitnessRequest, _ result: Result<WitnessAnswer, RegisterFileFault>)
+        -> WitnessAnswer?
+    {
         switch (result, request) {
         case (.failure(.notDurable(let path, let reason)), _):
-            let sentence = RegisterFault.notDurable(path: path, reason: reason).description
+            let sentence = RegisterFileFault.notDurable(path: path, reason: reason).description
             logger.critical("\(sentence)")
             stop(reason: sentence)
             return nil

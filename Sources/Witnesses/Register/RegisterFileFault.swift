@@ -1,5 +1,5 @@
 /// Why a register file does not answer. Each sentence names the file and what to do.
-package enum RegisterFault: Error, Hashable, Sendable, CustomStringConvertible {
+enum RegisterFileFault: Error, Hashable, Sendable, CustomStringConvertible {
     case damaged(path: String, what: String)
     /// It is a copy: what it holds may be older than what was promised.
     case restored(path: String)
@@ -13,7 +13,7 @@ package enum RegisterFault: Error, Hashable, Sendable, CustomStringConvertible {
 
     private static let seeding = "stop changes, and set the register anew with `baton pair witness reset`"
 
-    package var description: String {
+    var description: String {
         switch self {
         case .damaged(let path, let what): "the register file \(path) is damaged: \(what); \(Self.seeding)"
         case .restored(let path):
