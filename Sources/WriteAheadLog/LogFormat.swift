@@ -17,6 +17,9 @@ package enum LogFormat {
     /// Before each record of a batch: its length.
     package static let recordPrefixBytes = 4
 
+    /// No log comes to have so many segments: a file with a higher number is not of this log.
+    static let mostSegments = UInt64.max / 2
+
     package static func segmentFile(_ number: UInt64) -> String {
         let digits = String(number)
         return "segment-" + String(repeating: "0", count: max(0, 12 - digits.count)) + digits + ".log"

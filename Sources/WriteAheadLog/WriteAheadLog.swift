@@ -99,6 +99,11 @@ package struct WriteAheadLog<D: Disk>: Sendable {
     ) throws(LogError) -> (log: WriteAheadLog, report: RecoveryReport) {
         try LogStart.syncAll(disk)
         var layout = try LogLayout.read(disk, identity: identity)
+        guard layout.highestNumber < LogFormat.mostSegments else {
+            throw .badArgument(
+                "\(LogFormat.segmentFile(layout.highestNumber)): no log has so many segments. It is not of this log: "
+                    + "move it aside, then start again")
+        }
         var recovery = Recovery(disk: disk, layout: layout, evidence: evidence)
         try recovery.run()
         if recovery.report.tailUndecided { try beforeCut() }
