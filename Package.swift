@@ -126,6 +126,7 @@ let package = Package(
         tests("LedgerTests", ["ByteCoding", "CallModel", "Ledger"]),
         tests("RoutingTests", ["CallModel", "Routing"]),
         tests("INCRPTests", ["CallModel", "INCRP"]),
+        tests("DuplexTests", ["Duplex"]),
         tests("LMDBTests", ["LMDB"]),
         tests(
             "WriteAheadLogTests", ["ByteCoding", "CallModel", "WriteAheadLog", "Simulation"], besides: ["format.golden"]

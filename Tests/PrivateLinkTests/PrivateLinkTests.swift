@@ -313,7 +313,11 @@ struct HostilePeerTests {
     func wrongServer() async throws {
         let babbling = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
-                channel.writeAndFlush(ByteBuffer(string: "220 mail.example ESMTP\r\n"))
+                // Once the connection stands; before that nothing would leave.
+                channel.eventLoop.scheduleTask(in: .milliseconds(5)) {
+                    channel.writeAndFlush(ByteBuffer(string: "220 mail.example ESMTP\r\n"), promise: nil)
+                }
+                return channel.eventLoop.makeSucceededVoidFuture()
             }
             .bind(host: "127.0.0.1", port: 0).get()
         let b = LinkEnd("B")
