@@ -95,6 +95,7 @@ extension ReplicatedLedger {
         drive(.message(header, message))
         if case .durable = message {
             stream?.acknowledged(through: machine.otherDurable)
+            index.streamAcknowledged(through: machine.otherDurable)
             pump()
         }
     }
@@ -162,6 +163,7 @@ extension ReplicatedLedger {
             } else {
                 for batch in readLog(after: stream.sent, mostBytes: OtherSideStream.chunkBytes) {
                     let bytes = batch.encoded()
+                    index.streaming(batch.position)
                     stream.sending(through: batch.lastSequence, bytes: bytes.count)
                     send(bytes)
                 }

@@ -11,6 +11,9 @@ final class LogIndex: PairLog {
     /// The end of the batch that ends exactly at the sequence, read from the disk. Nil when none does.
     var lookUp: (LogSequence) -> Position? = { _ in nil }
     var logBase: () -> LogSequence = { .zero }
+    /// Ends of old batches on their way to the other side: it will name them in its acknowledgements, one by one, and
+    /// none of them may cost a search in the log.
+    private var streamed: [LogSequence: Position] = [:]
 
     init(end: Position) { recent = [end] }
 
@@ -21,6 +24,12 @@ final class LogIndex: PairLog {
         }
     }
 
+    func streaming(_ end: Position) { streamed[end.sequence] = end }
+
+    func streamAcknowledged(through sequence: LogSequence) {
+        if !streamed.isEmpty { streamed = streamed.filter { $0.key > sequence } }
+    }
+
     /// Forgets what was cut.
     func cut(after position: Position) {
         while let last = recent.last, last.sequence > position.sequence { recent.removeLast() }
@@ -28,7 +37,7 @@ final class LogIndex: PairLog {
     }
 
     func end(at sequence: LogSequence) -> Position? {
-        if let oldest = recent.first, sequence < oldest.sequence { return lookUp(sequence) }
+        if let oldest = recent.first, sequence < oldest.sequence { return streamed[sequence] ?? lookUp(sequence) }
         let index = lowerBound(sequence)
         return index < recent.count && recent[index].sequence == sequence ? recent[index] : nil
     }
