@@ -119,6 +119,8 @@ let package = Package(
             ],
             settings: testable),
         part("LedgerDouble", ["ByteCoding", "CallModel", "ContextStore", "Ledger", "ReplicatedLedger"]),
+        // Level 9: a program over what proves it.
+        .executableTarget(name: "simulate", dependencies: ["Simulation", argumentParser], swiftSettings: strict),
 
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("CallModelTests", ["ByteCoding", "CallModel"]),
@@ -167,6 +169,7 @@ let package = Package(
                 "LedgerDouble", "StrictJSON", hummingbird, logging, lifecycle,
             ]),
         tests("ConsoleTests", ["CallModel", "Ledger", "INCRP", "ReplicatedLedger", "Console", "LedgerDouble"]),
+        tests("SimulationTests", ["Simulation"], besides: ["failed-seeds.txt"]),
         tests("DrillTests", ["CallModel", "Drills", "Simulation", "WriteAheadLog"]),
         tests("BatonTests", ["BatonCLI"]),
         tests("HouseTests", []),

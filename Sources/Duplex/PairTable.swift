@@ -6,6 +6,13 @@ package struct PairRow: Hashable, Sendable {
     package let sentence: String
     /// The event has no effect in this state; the sentence says why that is right.
     package let isIgnored: Bool
+
+    package init(next: PairState, steps: [PairStep], sentence: String, isIgnored: Bool) {
+        self.next = next
+        self.steps = steps
+        self.sentence = sentence
+        self.isIgnored = isIgnored
+    }
 }
 
 /// The failover as a table: exactly one row for every state and event (RELIABILITY.md, R0 to R14, whose numbers stand

@@ -20,7 +20,7 @@ package enum DiskFault: Sendable, CaseIterable {
 package final class SimulatedDisk: Disk, @unchecked Sendable {
     private var files: SimulatedFiles
     private var generator: SeededGenerator
-    private var queues: [DiskLane: [(work: DiskWork, done: Int)]] = [:]
+    private var queues: [DiskLane: [Queued]] = [:]
     private var logLaneFailed = false
     private let onCompletion: ((DiskCompletion) -> Void)?
     /// Completions nobody was called for.
@@ -36,6 +36,10 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
     package var usedBytes: Int { files.bytes }
     /// Called after every call that changes something, with its number: where a crash image may be taken.
     package var afterChange: ((Int) -> Void)?
+    /// The bug of a program that goes on before its fdatasync has returned.
+    package var answersBeforeSync = false
+    /// Works whose completion was given before they were done.
+    private var answered: Set<DiskToken> = []
     /// Called when work is handed over, so that its owner may carry it out in time.
     package var onSubmit: ((DiskLane) -> Void)?
     /// Numbers of the calls that were writes, and that were syncs of a file.
@@ -46,6 +50,21 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
         files = SimulatedFiles()
         generator = SeededGenerator(seed: seed)
         self.onCompletion = onCompletion
+    }
+
+    private struct Queued {
+        let work: DiskWork
+        var done = 0
+
+        /// What is left to do makes durable only what is written already.
+        var onlySyncs: Bool {
+            work.steps[done...].allSatisfy { step in
+                switch step {
+                case .sync, .syncDirectory: true
+                case .write, .zeroFill, .rename, .remove: false
+                }
+            }
+        }
     }
 
     private init(files: SimulatedFiles, generator: SeededGenerator) {
@@ -67,7 +86,7 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
     // MARK: Submitted work
 
     package func submit(_ work: DiskWork) {
-        queues[work.lane, default: []].append((work, 0))
+        queues[work.lane, default: []].append(Queued(work: work))
         onSubmit?(work.lane)
     }
 
@@ -92,11 +111,16 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
         }
         if result != nil { queue.removeFirst() }
         queues[lane] = queue
-        if let result {
-            let completion = DiskCompletion(token: first.work.token, result: result, elapsedMicroseconds: 100)
-            if let onCompletion { onCompletion(completion) } else { completions.append(completion) }
+        if let result, answered.remove(first.work.token) == nil { complete(first.work, result) }
+        if result == nil, answersBeforeSync, first.onlySyncs, answered.insert(first.work.token).inserted {
+            complete(first.work, .success(()))
         }
         return true
+    }
+
+    private func complete(_ work: DiskWork, _ result: Result<Void, DiskError>) {
+        let completion = DiskCompletion(token: work.token, result: result, elapsedMicroseconds: 100)
+        if let onCompletion { onCompletion(completion) } else { completions.append(completion) }
     }
 
     /// Carries everything out, the log's lane first.

@@ -50,6 +50,7 @@ struct PairLinkTests {
         let rig = try PairRig.paired()
         rig.b.kill()
         rig.pair.network.tamper = { frame, from in
+            // Whatever else travels stays as it is.
             guard from == .b, var greeting = try? PairGreeting(decoding: frame) else { return frame }
             greeting.pairID = .zero
             return greeting.encoded()
@@ -120,7 +121,7 @@ struct PairLinkTests {
         rig.pair.network.tamper = { frame, from in
             guard from == .a,
                 case (let header, .heartbeat(let register, let end, let told, var checkpoint?))? =
-                    try? PairFrame.decode(frame)
+                    try? PairFrame.decode(frame)  // A greeting is no frame.
             else { return frame }
             var sums = checkpoint.digest.sums
             sums[0] = Hash128(high: 1, low: 2)

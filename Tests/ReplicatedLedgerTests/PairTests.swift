@@ -198,6 +198,26 @@ struct PairTests {
         try rig.expectEqualSides()
     }
 
+    @Test("a log is cut only when nothing is on its way to the disk any more")
+    func cutWaitsForTheDisk() throws {
+        let rig = try PairRig.paired()
+        rig.a.stepMicroseconds = 100_000...150_000
+        rig.pair.network.isCut = true
+        rig.pair.network.silence([.a, .b])
+        for number in 0..<8 {
+            _ = rig.ask(.reserve("lost \(number)"), at: .a, within: 500)
+            rig.pass(1)
+        }
+        rig.pair.witness.unreachable = [.a]
+        rig.reaches(within: 2000) { rig.b.state == "isolated-enabled" }
+        rig.pair.witness.unreachable = []
+        rig.pair.network.isCut = false
+        rig.becomesPaired(within: 60_000)
+        #expect(rig.a.stops == [] && rig.b.stops == [])
+        rig.a.stepMicroseconds = 20...400
+        try rig.expectEqualSides()
+    }
+
     @Test("a side that knows the other to be registered alone never goes on under their common promise")
     func neverStealsFromAlone() throws {
         let rig = try PairRig.paired()

@@ -49,8 +49,10 @@ package final class SimulatedMachine<Rules: PairRules>: @unchecked Sendable {
     package var onResync: () -> Void = {}
     /// A process ended by itself, for a fault of its disk or store.
     package var onStopped: (String) -> Void = { _ in }
-    /// What recovery is given to read, when a known bug meddles with it first.
-    package var beforeStart: (SimulatedDisk) -> Void = { _ in }
+    /// The bug of a program that goes on before its fdatasync has returned.
+    package var answersBeforeSync = false
+    /// The bug of a recovery that cuts the log wherever its bytes are bad.
+    package var cutsAtDamage = false
 
     private final class Life {
         let ledger: SideLedger
@@ -100,14 +102,8 @@ package final class SimulatedMachine<Rules: PairRules>: @unchecked Sendable {
     @discardableResult
     package func start() -> Bool {
         precondition(life == nil, "side \(side) runs already")
-        beforeStart(disk)
         syncClock()
-        let recovered: RecoveredSide<PairedSurroundings<Rules>>
-        do throws(RecoveryFault) { recovered = try recover() } catch {
-            trace.note("\(side.rawValue) cannot start: \(error)")
-            refusedStarts.append("\(error)")
-            return false
-        }
+        guard let recovered = recoverOrRefuse() else { return false }
         for note in recovered.notes { trace.note("\(side.rawValue) found: \(note)") }
         let link = network.attach(side)
         let witness = witness.client(side)
@@ -119,9 +115,34 @@ package final class SimulatedMachine<Rules: PairRules>: @unchecked Sendable {
         trace.note("\(side.rawValue) starts at \(recovered.position), committed \(recovered.committed.sequence)")
         connect(link, witness, life)
         connect(recovered.store, life)
+        disk.answersBeforeSync = answersBeforeSync
         disk.onSubmit = { [weak self, weak life] lane in if let life { self?.work(lane, life) } }
         for lane in DiskLane.allCases where disk.isWaiting(lane) { work(lane, life) }
         turn(life)
+        return true
+    }
+
+    private func recoverOrRefuse() -> RecoveredSide<PairedSurroundings<Rules>>? {
+        do throws(RecoveryFault) { return try recover() } catch {
+            if cutsAtDamage, case .log(.damaged(let damage)) = error, cut(at: damage) { return recoverOrRefuse() }
+            trace.note("\(side.rawValue) cannot start: \(error)")
+            refusedStarts.append("\(error)")
+            return nil
+        }
+    }
+
+    /// Takes everything behind the damage out of the log, as if it had never been written. False when there is nothing.
+    private func cut(at damage: LogDamage) -> Bool {
+        guard let number = LogFormat.segmentNumber(damage.file), let bytes = disk.contents(damage.file),
+            bytes[min(damage.offset, bytes.count)...].contains(where: { $0 != 0 })
+        else { return false }
+        disk.harm(damage.file) { bytes in
+            for index in bytes.indices.dropFirst(damage.offset) { bytes[index] = 0 }
+        }
+        for file in disk.allContents.keys {
+            guard let other = LogFormat.segmentNumber(file), other > number else { continue }
+            disk.harm(file) { bytes in bytes = [UInt8](repeating: 0, count: bytes.count) }
+        }
         return true
     }
 

@@ -30,7 +30,7 @@ package final class SimulatedPair<Rules: PairRules> {
         let (time, pairID) = (time, pairID)
         let trace = SimulationTrace(time)
         let network = SimulatedNetwork(time: time, seed: seed &+ 1)
-        let witness = SimulatedWitness(time: time, seed: seed &+ 2)
+        let witness = SimulatedWitness(time: time, pairID: pairID, trace: trace, seed: seed &+ 2)
         let makeMachine = { (side: Side) in
             SimulatedMachine<Rules>(
                 side: side, pairID: pairID, time: time, network: network, witness: witness, trace: trace,
@@ -73,7 +73,9 @@ package final class SimulatedPair<Rules: PairRules> {
     }
 }
 
-/// The newest lines of what happened.
+/// What happened, line by line, each with its moment in milliseconds and microseconds.
+///
+/// `@unchecked Sendable`: a simulation runs on one thread.
 package final class SimulationTrace: @unchecked Sendable {
     private let time: VirtualTime
     package private(set) var lines: [String] = []

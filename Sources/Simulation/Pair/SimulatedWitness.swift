@@ -1,3 +1,4 @@
+package import ByteCoding
 package import CallModel
 package import ReplicatedLedger
 
@@ -13,6 +14,8 @@ package final class SimulatedWitness {
     }
 
     private let time: VirtualTime
+    private let pairID: Hash128
+    private let trace: SimulationTrace
     private var generator: SeededGenerator
     /// What the register holds, and all that it ever held.
     package private(set) var history: [[UInt8]] = []
@@ -28,8 +31,10 @@ package final class SimulatedWitness {
     package private(set) var swaps: UInt64 = 0
     private var forgotten: [Side: UInt64] = [:]
 
-    package init(time: VirtualTime, seed: UInt64) {
+    package init(time: VirtualTime, pairID: Hash128, trace: SimulationTrace, seed: UInt64) {
         self.time = time
+        self.pairID = pairID
+        self.trace = trace
         generator = SeededGenerator(seed: seed)
     }
 
@@ -67,13 +72,17 @@ package final class SimulatedWitness {
         from side: Side, expected: [UInt8]?, value: [UInt8], answer: @escaping (WitnessAnswer) -> Void
     ) {
         swaps += 1
+        trace.note("\(side.rawValue) asks for \(words(value)) in place of \(words(expected))")
         if chance(lostPerMille) { return }
         let isLate = chance(latePerMille)
         let asked = forgotten[side]
         time.after(microseconds: isLate ? UInt64.random(in: 100_000...4_000_000, using: &generator) : delay()) {
             [weak self] in
             guard let self, mood != .down, !unreachable.contains(side), forgotten[side] == asked else { return }
+            // Restored, it would apply what it must not: it answers nobody (R12).
+            if mood == .rolledBack && self.value == expected { return }
             let result = compareAndSwap(expected, value)
+            trace.note("the witness answers \(side.rawValue): \(words(result))")
             if chance(unansweredPerMille) { return }
             time.after(microseconds: delay()) { [weak self] in
                 guard let self, mood != .down, !unreachable.contains(side) else { return }
@@ -87,6 +96,20 @@ package final class SimulatedWitness {
         value = new
         history.append(new)
         return .swapped
+    }
+
+    private func words(_ result: WitnessAnswer) -> String {
+        switch result {
+        case .swapped: "swapped"
+        case .differs(let current): "it holds \(words(current))"
+        }
+    }
+
+    private func words(_ value: [UInt8]?) -> String {
+        guard let value else { return "nothing" }
+        do throws(RegisterFault) {
+            return try RegisterCoding.decode(value, pairID: pairID).description
+        } catch { return "\(error)" }
     }
 
     private func delay() -> UInt64 { UInt64.random(in: delayMicroseconds, using: &generator) }

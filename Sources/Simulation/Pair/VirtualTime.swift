@@ -65,6 +65,9 @@ package final class VirtualTime {
         return true
     }
 
+    /// Nothing more happens; what was waiting to happen lets go of what it holds.
+    package func end() { events = [] }
+
     private func takeFirst() {
         events.swapAt(0, events.count - 1)
         events.removeLast()
