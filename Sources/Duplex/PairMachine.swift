@@ -34,6 +34,8 @@ package struct PairMachine<Rules: PairRules>: Hashable, Sendable {
     /// While comparing as the active side: how far the other's longer log is to be fetched, and whether it comes.
     var fetching: Fetching?
     var reads: [PendingRead] = []
+    /// The log is to be cut, and is not yet: no bond written before that says that it is aligned.
+    var awaitsCut = false
 
     struct Other: Hashable, Sendable {
         let session: UInt64
@@ -168,6 +170,7 @@ package struct PairMachine<Rules: PairRules>: Hashable, Sendable {
             durable = position
             acknowledge(&actions)
         case .logCut(let position):
+            awaitsCut = false
             end = position
             durable = position
             follow(.logAligned, log, &actions)
@@ -196,6 +199,7 @@ package struct PairMachine<Rules: PairRules>: Hashable, Sendable {
     /// What belongs to a state ends with it.
     private mutating func entered(_ next: PairState, from: PairState, _ actions: inout [PairAction]) {
         if from == .comparing { fetching = nil }
+        awaitsCut = false
         if from.orders && !next.orders {
             for read in reads { actions.append(.readVoid(token: read.token)) }
             reads = []

@@ -157,7 +157,9 @@ extension PairMachine {
         // What was committed here is on every later log, unless an operator gave it up (R13).
         guard position.sequence >= committed else { return follow(.snapshotNeeded, log, &actions) }
         follow(.alignmentAnswered, log, &actions)
-        if position == end { follow(.logAligned, log, &actions) } else { actions.append(.cutLog(to: position)) }
+        if position == end { return follow(.logAligned, log, &actions) }
+        awaitsCut = true
+        actions.append(.cutLog(to: position))
     }
 
     // MARK: Reads

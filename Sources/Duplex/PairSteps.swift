@@ -177,7 +177,7 @@ extension PairMachine {
         if let promise = bond.promise, known.map({ $0.epoch <= promise.epoch }) ?? true { known = promise }
         if bond.intent != nil && before.intent == nil { return follow(.intentDurable, log, &actions) }
         if bond.tailUndecided != before.tailUndecided && bond.promise == before.promise { return }
-        guard let promise = bond.promise else { return }
+        guard let promise = bond.promise, !awaitsCut else { return }
         switch (promise.mode, promise.active == side) {
         case (.alone, true): follow(.promisedAlone, log, &actions)
         case (.alone, false): follow(.promisedJoining, log, &actions)

@@ -15,12 +15,15 @@ package struct CommittedPositions {
 
     private var seen: [LogSequence: Seen] = [:]
     private var last: [Side: Position] = [:]
+    /// Whether the side ordered when it was looked at last: one event may commit first and give the order up then.
+    private var ordered: [Side: Bool] = [:]
     package private(set) var newest = Position.zero
 
     package init() {}
 
     /// A side stands here. Returns what must never be.
     package mutating func see(_ position: Position, _ digest: Digest, at side: Side, orders: Bool) -> String? {
+        let orders = (ordered.updateValue(orders, forKey: side) ?? false) || orders
         if last[side] == position { return nil }
         last[side] = position
         if let before = seen[position.sequence] {
@@ -41,7 +44,10 @@ package struct CommittedPositions {
     }
 
     /// A side begins a new life.
-    package mutating func restarted(_ side: Side) { last[side] = nil }
+    package mutating func restarted(_ side: Side) {
+        last[side] = nil
+        ordered[side] = nil
+    }
 
     /// Whatever was ever committed stands on the log in the end.
     package func contradictions(to log: [LoggedBatch]) -> [String] {
