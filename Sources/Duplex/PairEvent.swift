@@ -15,6 +15,9 @@ package enum PairEvent: String, Hashable, Sendable, CaseIterable {
     /// The link is lost or the other side absent, and this side's log had a tail of which only the other side can say
     /// whether it was acknowledged.
     case otherLostTailUndecided
+    /// Both promise the same epoch, and both logs had a tail of which only the other side could say whether it was
+    /// acknowledged.
+    case bothTailsUndecided
 
     // A newer register value, seen at the witness or at the other side.
     /// ALONE of this side, in its present incarnation.
@@ -89,6 +92,8 @@ package enum PairStep: String, Hashable, Sendable, CaseIterable {
     /// From PAIRED to PAIRED with the other side active, one epoch up.
     case swapToHandOver
     case swapAgain
+    /// Compare-and-swap from a value that never was: it changes nothing, and its failed compare returns the register.
+    case lookAtRegister
     /// Binds this side, durably, to the newest register value seen.
     case writePromise
     case writeIntent

@@ -46,6 +46,7 @@ package struct PairMachine<Rules: PairRules>: Hashable, Sendable {
         var durable: LogSequence = .zero
         /// What it said is committed.
         var committed: LogSequence = .zero
+        var tailUndecided: Bool
         /// It has aligned its log with ours in this session.
         var isAligned = false
     }
@@ -130,7 +131,12 @@ package struct PairMachine<Rules: PairRules>: Hashable, Sendable {
         PairFrameHeader(session: other?.session ?? 0, epoch: bond.promise?.epoch ?? 0, incarnation: incarnation)
     }
 
-    package var hello: PairHello { PairHello(incarnation: incarnation, promise: bond.promise, end: end) }
+    /// What this side says of itself when a session begins, at each change, and with each heartbeat.
+    package var standing: PairStanding {
+        PairStanding(promise: bond.promise, end: end, tailUndecided: bond.tailUndecided)
+    }
+
+    package var hello: PairHello { PairHello(incarnation: incarnation, standing: standing) }
 
     /// Batches of the other side are taken now.
     package var takesBatches: Bool { state.follows || fetching?.comes == true }
@@ -139,10 +145,14 @@ package struct PairMachine<Rules: PairRules>: Hashable, Sendable {
 
     /// Waits for a session that may never come: ``PairInput/waitOver`` ends that.
     package var waitsForOther: Bool {
-        (state == .connecting || state == .comparing) && bond.promise?.mode == .paired
+        switch state {
+        case .connecting, .comparing: bond.promise?.mode == .paired
+        case .isolatedDisabled: other == nil && bond.promise?.mode == .alone
+        default: false
+        }
     }
 
-    /// Whether a frame counts. When not, ``PairMessage/register(_:end:)`` is the answer (R2).
+    /// Whether a frame counts. When not, ``PairMessage/register(_:)`` is the answer (R2).
     package func admits(_ header: PairFrameHeader) -> Bool {
         guard let other else { return false }
         return Rules.admits(header, session: other.session, incarnation: other.incarnation)
@@ -159,7 +169,7 @@ package struct PairMachine<Rules: PairRules>: Hashable, Sendable {
             if admits(header) {
                 take(message, log, &actions)
             } else if other != nil {
-                actions.append(.send(.register(bond.promise, end: end)))
+                actions.append(.send(.register(standing)))
             }
         case .waitOver: if waitsForOther && other?.promise != bond.promise { lost(.otherAbsent, log, &actions) }
         case .swapAnswered(let token, let answer): swapAnswered(token, answer, log, &actions)
@@ -193,7 +203,7 @@ package struct PairMachine<Rules: PairRules>: Hashable, Sendable {
         state = row.next
         actions.append(.moved(from: from, event, row))
         if from != row.next { entered(row.next, from: from, &actions) }
-        for step in row.steps { perform(step, .row(event), log, &actions) }
+        for step in row.steps { perform(step, .row(event, sentence: row.sentence), log, &actions) }
     }
 
     /// What belongs to a state ends with it.

@@ -1,17 +1,29 @@
 package import CallModel
 
-/// What a side says of itself when a session begins.
-package struct PairHello: Hashable, Sendable {
-    package var incarnation: UInt64
+/// Where a side stands.
+package struct PairStanding: Hashable, Sendable {
     /// Nil on a formatted side.
     package var promise: PairRegister?
     /// After the last batch of its log.
     package var end: Position
+    /// Its log had a bad tail, and only the other side can say whether that was acknowledged.
+    package var tailUndecided: Bool
 
-    package init(incarnation: UInt64, promise: PairRegister?, end: Position) {
-        self.incarnation = incarnation
+    package init(promise: PairRegister?, end: Position, tailUndecided: Bool = false) {
         self.promise = promise
         self.end = end
+        self.tailUndecided = tailUndecided
+    }
+}
+
+/// What a side says of itself when a session begins.
+package struct PairHello: Hashable, Sendable {
+    package var incarnation: UInt64
+    package var standing: PairStanding
+
+    package init(incarnation: UInt64, standing: PairStanding) {
+        self.incarnation = incarnation
+        self.standing = standing
     }
 }
 
@@ -32,8 +44,8 @@ package struct PairFrameHeader: Hashable, Sendable {
 
 /// What the sides say to each other about the pair. Batches, forwarded records and snapshots travel beside it.
 package enum PairMessage: Hashable, Sendable {
-    /// The sender's promise and where its log ends: at each change, and with each heartbeat.
-    case register(PairRegister?, end: Position)
+    /// At each change, and with each heartbeat.
+    case register(PairStanding)
     /// A register value that the sender saw at the witness.
     case seen(PairRegister)
     /// Whether the receiver's end lies on the sender's log. When it does, what follows is streamed.

@@ -7,7 +7,10 @@ extension PairMachine {
         _ session: UInt64, _ hello: PairHello, _ log: some PairLog, _ actions: inout [PairAction]
     ) {
         if other != nil { sessionLost(log, &actions) }
-        other = Other(session: session, incarnation: hello.incarnation, promise: hello.promise, end: hello.end)
+        let standing = hello.standing
+        other = Other(
+            session: session, incarnation: hello.incarnation, promise: standing.promise, end: standing.end,
+            tailUndecided: standing.tailUndecided)
         weighOther(log, &actions)
     }
 
@@ -47,7 +50,8 @@ extension PairMachine {
                 // It has not seen yet what the witness told this side: their common promise has passed.
                 say(.seen(known), &actions)
             } else if other.promise == ours {
-                follow(.otherAgrees, log, &actions)
+                let isUndecided = bond.tailUndecided && other.tailUndecided
+                follow(isUndecided ? .bothTailsUndecided : .otherAgrees, log, &actions)
             } else {
                 follow(.otherLags, log, &actions)
             }
@@ -67,11 +71,12 @@ extension PairMachine {
 
     mutating func take(_ message: PairMessage, _ log: some PairLog, _ actions: inout [PairAction]) {
         switch message {
-        case .register(let promise, let end):
-            let isNews = other?.promise != promise
-            other?.promise = promise
+        case .register(let standing):
+            let isNews = other?.promise != standing.promise
+            other?.promise = standing.promise
+            other?.tailUndecided = standing.tailUndecided
             if isNews || !state.follows && !state.orders && state != .handingOver {
-                other?.end = end
+                other?.end = standing.end
                 weighOther(log, &actions)
             }
         case .seen(let register): see(register, log, &actions)

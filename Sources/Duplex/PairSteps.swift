@@ -6,7 +6,7 @@ internal import CallModel
 extension PairMachine {
     /// Why a step is taken.
     enum Cause {
-        case row(PairEvent)
+        case row(PairEvent, sentence: String)
         case moved
     }
 
@@ -14,8 +14,9 @@ extension PairMachine {
         switch step {
         case .swapToAlone, .swapToPair, .swapToSettle, .swapToRealign, .swapToHandOver:
             beginSwap(step, cause, &actions)
+        case .lookAtRegister: if swap == nil { beginSwap(step, cause, &actions) }
         case .swapAgain: swapAgain(&actions)
-        case .writePromise: write(PairBond(promise: known, tailUndecided: bond.tailUndecided), &actions)
+        case .writePromise: writePromise(&actions)
         case .writeIntent:
             guard let other, let promise = bond.promise else { return }
             var next = bond
@@ -26,7 +27,7 @@ extension PairMachine {
             var next = bonds.last ?? bond
             next.tailUndecided = false
             write(next, &actions)
-        case .sendRegister: say(.register(bond.promise, end: end), &actions)
+        case .sendRegister: say(.register(standing), &actions)
         case .sendSeen: if let known { say(.seen(known), &actions) }
         case .compareLogs: compareLogs(log, &actions)
         case .sendResume: say(.resume, &actions)
@@ -40,13 +41,19 @@ extension PairMachine {
         case .resync: actions.append(.resync)
         case .endSession: actions.append(.endSession(reason: "this side stalled"))
         case .alarm:
-            if case .row(let event) = cause { actions.append(.alarm(Rules.row(state, event).sentence)) }
+            if case .row(_, let sentence) = cause { actions.append(.alarm(sentence)) }
         }
     }
 
     /// Says it in the present session; where there is none, nobody is to be told.
     func say(_ message: PairMessage, _ actions: inout [PairAction]) {
         if other != nil { actions.append(.send(message)) }
+    }
+
+    /// Alone, this side's log as it stands is the truth: an operator has decided what its bad tail was.
+    private mutating func writePromise(_ actions: inout [PairAction]) {
+        let isAlone = known.map { $0.mode == .alone && $0.active == side } ?? false
+        write(PairBond(promise: known, tailUndecided: bond.tailUndecided && !isAlone), &actions)
     }
 
     private mutating func write(_ next: PairBond, _ actions: inout [PairAction]) {
@@ -76,8 +83,8 @@ extension PairMachine {
         switch step {
         case .swapToAlone:
             var value = known ?? PairRegister(epoch: 0, mode: .alone, active: side)
-            if case .row(.forceAsked) = cause { value.lossy = true } else { value.lossy = false }
-            if case .row(.initAsked) = cause { value.register(0, of: side.other) }
+            if case .row(.forceAsked, _) = cause { value.lossy = true } else { value.lossy = false }
+            if case .row(.initAsked, _) = cause { value.register(0, of: side.other) }
             value.epoch += 1
             value.mode = .alone
             value.active = side
@@ -99,6 +106,10 @@ extension PairMachine {
             value.register(incarnation, of: side)
             value.nonce = nonce
             return (expected, value)
+        case .lookAtRegister:
+            guard var value = bond.promise else { return nil }
+            value.nonce = nonce
+            return (value, value)
         case .swapToRealign, .swapToHandOver:
             guard var value = known else { return nil }
             value.epoch += 1
@@ -164,7 +175,8 @@ extension PairMachine {
             if !isIncluded { return .aloneThere }
             if register == bond.promise { return nil }
             if here { return .pairedHere }
-            return other?.promise == register ? .pairedThere : .pairedThereUnreached
+            if other?.promise == register { return .pairedThere }
+            return bond.tailUndecided ? .otherLostTailUndecided : .pairedThereUnreached
         }
     }
 

@@ -32,7 +32,8 @@ package enum PairTable {
         switch event {
         case .aloneHere, .aloneThere, .pairedHere, .pairedThere, .pairedThereUnreached, .rolledBack, .witnessSilent:
             registerRule(state, event)
-        case .otherAgrees, .otherLags, .otherUnregistered, .linkLost, .otherAbsent, .otherLostTailUndecided:
+        case .otherAgrees, .otherLags, .otherUnregistered, .linkLost, .otherAbsent, .otherLostTailUndecided,
+            .bothTailsUndecided:
             sessionRule(state, event)
         case .promisedAlone, .promisedActive, .promisedStandby, .promisedJoining, .intentDurable, .logAligned:
             diskRule(state, event)
@@ -93,6 +94,11 @@ package enum PairTable {
                 .testing, [.swapToAlone],
                 "R3: a later epoch for both is registered, and the other side is lost: swapped from that."
             )
+        case (.pairedThereUnreached, .isolatedDisabled):
+            return (
+                .testing, [.swapToAlone],
+                "R3: the register counts this side in, which the other could not tell it any more: going alone is tried."
+            )
         case (.rolledBack, _):
             return (
                 state, [.alarm],
@@ -128,6 +134,16 @@ package enum PairTable {
             return (
                 .isolatedDisabled, [.alarm],
                 "The log's tail was bad, and only the other side can say whether it was acknowledged: this side waits."
+            )
+        case (.isolatedDisabled, .otherAbsent):
+            return (
+                .isolatedDisabled, [.lookAtRegister],
+                "R5: the serving side is silent and may have counted this one in before: the register is looked at."
+            )
+        case (.connecting, .bothTailsUndecided), (.comparing, .bothTailsUndecided):
+            return (
+                .isolatedDisabled, [.alarm],
+                "The log's tail was bad on both sides, so neither can say what was acknowledged: an operator decides."
             )
         case (.joint, .linkLost):
             return (

@@ -7,7 +7,7 @@ extension PairTable {
             state == .promising
                 ? "A promise is being made durable; the other side says its register again with each heartbeat."
                 : "This side can go alone only when the other is lost; with a session it aligns."
-        case .otherAgrees, .otherLags, .otherUnregistered:
+        case .otherAgrees, .otherLags, .otherUnregistered, .bothTailsUndecided:
             "What the other side promises changes nothing here; a later register value would."
         case .linkLost, .otherAbsent, .otherLostTailUndecided:
             "This state does not stand on the session; what waits for one goes on waiting."

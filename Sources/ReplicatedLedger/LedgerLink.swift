@@ -28,7 +28,7 @@ extension ReplicatedLedger {
         if stopReason != nil { return link.endSession(reason: "this side stops") }
         session = LinkSession(
             number: number, incarnation: theirs.incarnation, lastHeardElapsedMilliseconds: clock.elapsedMilliseconds())
-        send(.pair(.register(machine.promise, end: machine.end)))
+        send(.pair(.register(machine.standing)))
     }
 
     /// The session ended.
@@ -74,8 +74,8 @@ extension ReplicatedLedger {
         self.session?.lastHeardElapsedMilliseconds = clock.elapsedMilliseconds()
         switch frame {
         case .pair(let message): received(message, header)
-        case .heartbeat(let register, let end, let told, let checkpoint):
-            received(.register(register, end: end), header)
+        case .heartbeat(let standing, let told, let checkpoint):
+            received(.register(standing), header)
             drive(.message(header, .committed(told)))
             if let checkpoint { compare(checkpoint) }
         case .append(let batch, let told, let places): receivedBatch(batch, told, places, header)
@@ -85,11 +85,11 @@ extension ReplicatedLedger {
     }
 
     private func received(_ message: PairMessage, _ header: PairFrameHeader) {
-        if case .register(let promise, let end) = message, session?.isOpen == false {
+        if case .register(let standing) = message, session?.isOpen == false {
             session?.isOpen = true
             drive(
                 .sessionOpened(
-                    session: header.session, PairHello(incarnation: header.incarnation, promise: promise, end: end)))
+                    session: header.session, PairHello(incarnation: header.incarnation, standing: standing)))
             return
         }
         drive(.message(header, message))
@@ -109,9 +109,7 @@ extension ReplicatedLedger {
         if elapsed >= session.lastBeatElapsedMilliseconds + settings.heartbeatMilliseconds {
             self.session?.lastBeatElapsedMilliseconds = elapsed
             toldCommitted = committed.sequence
-            send(
-                .heartbeat(
-                    machine.promise, end: machine.end, committed: committed.sequence, checkpoints.newest))
+            send(.heartbeat(machine.standing, committed: committed.sequence, checkpoints.newest))
         } else if stream != nil, committed.sequence > toldCommitted {
             toldCommitted = committed.sequence
             send(.pair(.committed(committed.sequence)))

@@ -73,7 +73,7 @@ extension ReplicatedLedger {
         case .resync: observer.onResync()
         case .takeUpDialogs: observer.onTakeUp(superblock.identity.side.other)
         case .endSession(let reason): endSession(reason)
-        case .alarm(let sentence): observer.onAlarm(sentence)
+        case .alarm(let sentence): alarm(sentence)
         case .committed(let sequence): commit(through: sequence)
         case .readConfirmed(let token): reads.take(token)?(.success(self))
         case .readVoid(let token): reads.void(token)
@@ -138,9 +138,17 @@ extension ReplicatedLedger {
                 drive(.swapAnswered(token: token, .differs(current)))
             } catch {
                 notServing = "\(error)"
-                observer.onAlarm("\(error)")
+                alarm("\(error)")
             }
         }
+    }
+
+    /// The same again is worth saying once a minute.
+    private func alarm(_ sentence: String) {
+        let elapsed = clock.elapsedMilliseconds()
+        if let said = lastAlarm, said.sentence == sentence, elapsed < said.elapsedMilliseconds + 60_000 { return }
+        lastAlarm = (sentence, elapsed)
+        observer.onAlarm(sentence)
     }
 
     // MARK: Operators

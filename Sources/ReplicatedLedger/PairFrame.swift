@@ -28,8 +28,8 @@ package struct ForwardedPlace: Hashable, Sendable {
 /// A frame of the private link behind the greeting (`Schemas/private-link.md`).
 package enum PairFrame: Sendable {
     case pair(PairMessage)
-    /// Each 100 ms: the sender's promise and log end, what it knows to be committed, and its newest checkpoint.
-    case heartbeat(PairRegister?, end: Position, committed: LogSequence, Checkpoint?)
+    /// Each 100 ms: where the sender stands, what it knows to be committed, and its newest checkpoint.
+    case heartbeat(PairStanding, committed: LogSequence, Checkpoint?)
     /// One batch as the ordering side encoded it, what is committed by now, and which of its records were forwarded.
     case append(batch: [UInt8], committed: LogSequence, forwarded: [ForwardedPlace])
     /// A record for the side that orders. The outcome comes with the log.
@@ -56,8 +56,8 @@ package enum PairFrame: Sendable {
         writer.u64(header.incarnation)
         switch self {
         case .pair(let message): Self.encode(message, &writer)
-        case .heartbeat(let register, let end, let committed, let checkpoint):
-            Self.encode(register, end, &writer)
+        case .heartbeat(let standing, let committed, let checkpoint):
+            Self.encode(standing, &writer)
             writer.u64(committed.number)
             writer.optional(checkpoint) { writer, checkpoint in
                 checkpoint.position.encode(into: &writer)
@@ -113,14 +113,15 @@ package enum PairFrame: Sendable {
         }
     }
 
-    private static func encode(_ register: PairRegister?, _ end: Position, _ writer: inout ByteWriter) {
-        writer.optional(register) { writer, register in register.encode(into: &writer) }
-        end.encode(into: &writer)
+    private static func encode(_ standing: PairStanding, _ writer: inout ByteWriter) {
+        writer.optional(standing.promise) { writer, register in register.encode(into: &writer) }
+        standing.end.encode(into: &writer)
+        writer.flag(standing.tailUndecided)
     }
 
     private static func encode(_ message: PairMessage, _ writer: inout ByteWriter) {
         switch message {
-        case .register(let register, let end): encode(register, end, &writer)
+        case .register(let standing): encode(standing, &writer)
         case .seen(let register): register.encode(into: &writer)
         case .compared(let agrees): writer.flag(agrees)
         case .resume, .snapshotNeeded: break
@@ -163,7 +164,7 @@ package enum PairFrame: Sendable {
 
     private static func body(_ kind: Kind, _ reader: inout ByteReader) throws(ByteFault) -> PairFrame {
         switch kind {
-        case .register: return .pair(.register(try register(&reader), end: try Position(from: &reader)))
+        case .register: return .pair(.register(try standing(&reader)))
         case .seen: return .pair(.seen(try PairRegister(from: &reader)))
         case .compared: return .pair(.compared(agrees: try reader.flag()))
         case .resume: return .pair(.resume)
@@ -182,8 +183,7 @@ package enum PairFrame: Sendable {
             return .pair(.confirmed(token: try reader.u64(), committed: LogSequence(try reader.u64())))
         case .heartbeat:
             return .heartbeat(
-                try register(&reader), end: try Position(from: &reader), committed: LogSequence(try reader.u64()),
-                try reader.optional(checkpoint))
+                try standing(&reader), committed: LogSequence(try reader.u64()), try reader.optional(checkpoint))
         case .append:
             let committed = LogSequence(try reader.u64())
             let forwarded = try reader.list { (reader: inout ByteReader) throws(ByteFault) in
@@ -197,8 +197,11 @@ package enum PairFrame: Sendable {
         }
     }
 
-    private static func register(_ reader: inout ByteReader) throws(ByteFault) -> PairRegister? {
-        try reader.optional { (reader: inout ByteReader) throws(ByteFault) in try PairRegister(from: &reader) }
+    private static func standing(_ reader: inout ByteReader) throws(ByteFault) -> PairStanding {
+        let promise = try reader.optional { (reader: inout ByteReader) throws(ByteFault) in
+            try PairRegister(from: &reader)
+        }
+        return PairStanding(promise: promise, end: try Position(from: &reader), tailUndecided: try reader.flag())
     }
 
     private static func checkpoint(_ reader: inout ByteReader) throws(ByteFault) -> Checkpoint {

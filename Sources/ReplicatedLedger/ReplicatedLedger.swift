@@ -70,6 +70,8 @@ package final class ReplicatedLedger<World: Surroundings> {
     var inbound: [InboundBatch] = []
     var checkpoints = Checkpoints()
     var hasDiverged = false
+    /// What an operator was told last.
+    var lastAlarm: (sentence: String, elapsedMilliseconds: UInt64)?
     /// The epoch's record, to be the next one in the log.
     var epochToOpen: PairRegister?
     /// Where the log is to be cut, as soon as the disk is quiet.

@@ -15,15 +15,16 @@ struct PairFrameTests {
 
     private var frames: [PairFrame] {
         let messages: [PairMessage] = [
-            .register(nil, end: .zero), .register(register, end: position), .seen(register),
+            .register(PairStanding(promise: nil, end: .zero)),
+            .register(PairStanding(promise: register, end: position, tailUndecided: true)), .seen(register),
             .compared(agrees: true), .resume, .join(ends: [.zero, position]), .alignTo(position), .snapshotNeeded,
             .aligned(end: position), .durable(position), .committed(LogSequence(9)), .confirm(token: 1),
             .confirmed(token: 1, committed: LogSequence(8)),
         ]
         return messages.map { .pair($0) } + [
-            .heartbeat(nil, end: .zero, committed: .zero, nil),
+            .heartbeat(PairStanding(promise: nil, end: .zero), committed: .zero, nil),
             .heartbeat(
-                register, end: position, committed: LogSequence(40),
+                PairStanding(promise: register, end: position), committed: LogSequence(40),
                 Checkpoint(position: position, digest: .empty)),
             .append(
                 batch: [1, 2, 3], committed: LogSequence(4),

@@ -120,13 +120,13 @@ struct PairLinkTests {
         _ = try rig.answer(.reserve("1"), at: .a)
         rig.pair.network.tamper = { frame, from in
             guard from == .a,
-                case (let header, .heartbeat(let register, let end, let told, var checkpoint?))? =
+                case (let header, .heartbeat(let standing, let told, var checkpoint?))? =
                     try? PairFrame.decode(frame)  // A greeting is no frame.
             else { return frame }
             var sums = checkpoint.digest.sums
             sums[0] = Hash128(high: 1, low: 2)
             checkpoint.digest = Digest(sums: sums)
-            return PairFrame.heartbeat(register, end: end, committed: told, checkpoint).encoded(header)
+            return PairFrame.heartbeat(standing, committed: told, checkpoint).encoded(header)
         }
         rig.pass(1000)
         #expect(rig.b.alarms.count == 1 && rig.b.alarms[0].contains("differ") && rig.a.alarms == [])

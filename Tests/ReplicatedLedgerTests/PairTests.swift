@@ -294,6 +294,63 @@ struct PairTests {
         }
     }
 
+    @Test("a joiner that the register counts in, and that was not told so before the serving side died, serves")
+    func countedInUntold() throws {
+        let rig = try PairRig.paired()
+        let key = try #require(try rig.answer(.reserve("1"), at: .a).outcome.reserved?.key)
+        rig.b.kill()
+        rig.reaches(within: 5000) { rig.a.state == "isolated-enabled" }
+        let alone = rig.pair.witness.swaps
+        rig.pair.witness.unansweredPerMille = 1000
+        rig.b.start()
+        rig.reaches(within: 5000) { rig.pair.witness.swaps > alone && rig.pair.register?.mode == .paired }
+        #expect(rig.b.state == "isolated-disabled", rig.story)
+        rig.a.kill()
+        rig.pair.witness.unansweredPerMille = 0
+        let outage = try #require(rig.outage(.claim(key, by: "call"), at: .b, atMost: 10_000), rig.story)
+        #expect(outage < 2500, rig.story)
+        rig.a.start()
+        rig.becomesPaired()
+        #expect(try rig.answer(.claim(key, by: "call"), at: .a).outcome.claimed?.repeated == true)
+        try rig.expectEqualSides()
+    }
+
+    @Test("a tail that is bad on both sides, and may have been acknowledged, is cut on neither's word: both wait")
+    func bothTailsBad() throws {
+        let rig = try PairRig.paired()
+        _ = try rig.answer(.reserve("1"), at: .a)
+        rig.a.kill()
+        rig.b.kill()
+        for machine in rig.pair.machines { machine.rotLastBatch() }
+        for machine in rig.pair.machines { machine.start() }
+        rig.reaches(within: 5000) { rig.states == ["isolated-disabled", "isolated-disabled"] }
+        rig.pass(10_000)
+        #expect(rig.states == ["isolated-disabled", "isolated-disabled"], rig.story)
+        #expect(rig.a.alarms.contains { $0.contains("bad on both sides") }, rig.story)
+
+        // The operator gives the tail up, on a side whose partner is off.
+        rig.b.kill()
+        rig.pass(1000)
+        rig.a.deliver { $0.order(.force) { _ in } }
+        rig.reaches(within: 5000) { rig.a.state == "isolated-enabled" }
+        rig.b.start()
+        rig.becomesPaired()
+        try rig.expectEqualSides()
+    }
+
+    @Test("a tail that is bad on one side is fetched from the other", arguments: Side.allCases)
+    func oneTailBad(side: Side) throws {
+        let rig = try PairRig.paired()
+        let key = try #require(try rig.answer(.reserve("1"), at: .a).outcome.reserved?.key)
+        rig.a.kill()
+        rig.b.kill()
+        rig.pair.machine(side).rotLastBatch()
+        for machine in rig.pair.machines { machine.start() }
+        rig.becomesPaired()
+        #expect(try rig.answer(.claim(key, by: "call"), at: .b).outcome.claimed != nil)
+        try rig.expectEqualSides()
+    }
+
     @Test("a read that must be current sees what was acknowledged at the other side, at both sides")
     func currentReads() throws {
         let rig = try PairRig.paired()

@@ -236,6 +236,15 @@ package final class SimulatedMachine<Rules: PairRules>: @unchecked Sendable {
         clock = SimulatedClock(elapsedMilliseconds: 2_000 + generator.next() % 10_000, wall: clock.wall())
     }
 
+    /// A byte of the last batch in a stopped side's log changes.
+    package func rotLastBatch() {
+        let written = disk.allContents.compactMap { file, bytes in
+            LogFormat.segmentNumber(file).map { (number: $0, file: file, last: bytes.lastIndex { $0 != 0 } ?? 0) }
+        }.filter { $0.last >= LogFormat.blockBytes }
+        guard let newest = written.max(by: { $0.number < $1.number }) else { return }
+        disk.harm(newest.file) { $0[newest.last - newest.last % LogFormat.blockBytes + 48] ^= 0x41 }
+    }
+
     /// An empty disk in a stopped side, and a new incarnation.
     package func format() {
         precondition(life == nil, "a running side is not formatted")

@@ -51,6 +51,12 @@ package final class SimulatedPair<Rules: PairRules> {
         time.run(atMost: milliseconds, until: isReached)
     }
 
+    /// What the witness holds; nil as well when that is no value of this pair.
+    package var register: PairRegister? {
+        guard let bytes = witness.value else { return nil }
+        return try? RegisterCoding.decode(bytes, pairID: pairID)
+    }
+
     /// One side orders, the other follows it, in one epoch.
     package var isPaired: Bool {
         let states = Set(machines.map { $0.state ?? "down" })
