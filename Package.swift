@@ -87,7 +87,7 @@ let package = Package(
             ], settings: testable),
         // Level 7: one side, wired; and what drills it from outside.
         part(
-            "Drills", ["CallModel", "ContextStore", "Ledger", "Transport", "WriteAheadLog", nioPosix],
+            "Drills", ["CallModel", "ContextStore", "Ledger", "Transport", "WriteAheadLog", nio, nioPosix],
             settings: testable),
         part(
             "Node",

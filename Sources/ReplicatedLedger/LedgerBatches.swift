@@ -22,10 +22,26 @@ extension ReplicatedLedger {
     }
 
     private func startBatch(_ elapsed: UInt64) {
+        if ledger.configuration == nil { refuseUnconfigured() }
+        if gathering.isEmpty { return }
         let requests = gathering.nextBatch(
             mostRequests: settings.mostBatchRecords,
             mostPayloadBytes: min(settings.mostBatchBytes, log.configuration.maximumPayloadBytes))
         if append(requests, elapsed) { gathering.remove(requests) }
+    }
+
+    /// Before the first configuration no name is known: callers of a new pair ask again.
+    private func refuseUnconfigured() {
+        func configures(_ record: Record) -> Bool { if case .configure = record { true } else { false } }
+        var isComing = flights.contains { $0.records.contains(where: configures) }
+        for request in gathering.takeAll() {
+            isComing = isComing || configures(request.record)
+            if isComing || !request.needsConfiguration {
+                gathering.append(request)
+            } else {
+                refuse(request, .unavailable(reason: "the configuration is not in the ledger yet"))
+            }
+        }
     }
 
     /// To the disk and to the other side at the same time. False when there is no room in the log yet.

@@ -36,6 +36,14 @@ package struct LedgerRequest: Sendable {
 
     var chargedBytes: Int { bytes.count + Self.placeBytes }
 
+    /// Before there is one, every name would be unknown.
+    var needsConfiguration: Bool {
+        switch record {
+        case .configure, .clock, .epochOpened: false
+        default: true
+        }
+    }
+
     /// New contexts wait while the store is behind; whatever takes one away, or closes a dialog, never does.
     var parksContext: Bool {
         switch record {

@@ -16,6 +16,21 @@ struct PairTests {
         #expect(rig.a.alarms + rig.b.alarms == [])
     }
 
+    @Test(
+        "a new pair without a configuration knows no name yet: it is unavailable, and says why",
+        arguments: Side.allCases)
+    func notConfiguredYet(side: Side) throws {
+        let rig = PairRig()
+        try #require(rig.pair.begin(), rig.story)
+        let request = rig.ask(.reserve("1"), at: side)
+        rig.reaches(within: 500) { rig.reply(to: request) != nil }
+        guard case .failure(.unavailable(let reason))? = rig.reply(to: request) else {
+            Issue.record("\(String(describing: rig.reply(to: request)))")
+            return
+        }
+        #expect(reason.contains("configuration"))
+    }
+
     @Test("a reservation asked at B is ordered at A, answered at B, and held by both")
     func forwards() throws {
         let rig = try PairRig.paired()

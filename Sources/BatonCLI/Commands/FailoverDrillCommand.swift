@@ -5,7 +5,7 @@ internal import Foundation
 struct FailoverDrillCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "failover",
-        abstract: "Kill, stop, restart and format sides of a pair and its witness under load, and check.",
+        abstract: "Kill, stop, cut off, restart and format sides of a pair and its witness under load, and check.",
         discussion: """
             Starts a pair and a witness of its own in a new directory below --directory, which is removed unless \
             something was found. Load goes through both sides; every acknowledgement is checked at either side. An \
@@ -22,6 +22,12 @@ struct FailoverDrillCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where the directories are made.", valueName: "directory"))
     var directory = FileManager.default.temporaryDirectory.path
     @Option(help: ArgumentHelp("The program to drill (default: this one).", valueName: "file")) var program: String?
+    @Option(
+        name: [.customLong("break")],
+        help: ArgumentHelp(
+            "Turn on a known fault, which the drill must find: own-witness, acknowledge-before-sync.",
+            valueName: "fault"))
+    var fault: FailoverFault?
     @Flag(help: "Print nothing but the last line to standard output.") var json = false
 
     func validate() throws {
@@ -32,9 +38,9 @@ struct FailoverDrillCommand: AsyncParsableCommand {
         let program = try program ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let seed = seed ?? UInt64.random(in: 0..<1 << 32)
         Terminal.note("seed \(seed)")
-        let drill = FailoverDrill(
-            FailoverDrill.Settings(rounds: rounds, seed: seed, program: program, directory: directory)
-        ) { Terminal.note($0) }
+        var settings = FailoverDrill.Settings(rounds: rounds, seed: seed, program: program, directory: directory)
+        settings.fault = fault
+        var drill = FailoverDrill(settings) { Terminal.note($0) }
         let report: FailoverReport
         do {
             report = try await drill.run()
@@ -46,3 +52,5 @@ struct FailoverDrillCommand: AsyncParsableCommand {
         if !report.isClean { throw CommandFailure(.failed, "the pair did not keep what it promises") }
     }
 }
+
+extension FailoverFault: ExpressibleByArgument {}

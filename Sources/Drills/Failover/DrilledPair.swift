@@ -1,12 +1,19 @@
 internal import Foundation
 internal import Glibc
+internal import WriteAheadLog
 
-/// The two sides of an instance and their witness as processes of their own, in a directory of their own.
+/// The two sides of an instance and their witness as processes of their own, in a directory of their own. The private
+/// link and each side's way to the witness are cables that can be cut; clients reach both sides all the time, so that a
+/// side that is cut off must know by itself that it may not serve.
 final class DrilledPair: Sendable {
     enum Member: String, CaseIterable, Sendable {
         case a = "A"
         case b = "B"
         case witness
+        /// Of the known fault ``FailoverFault/ownWitness``.
+        case secondWitness
+
+        static let sides = [Member.a, .b]
 
         var other: Member { self == .a ? .b : .a }
     }
@@ -15,6 +22,9 @@ final class DrilledPair: Sendable {
     private let program: String
     private let ports: [Member: Int]
     private let linkPort: Int
+    private let link: Cable
+    private let toWitness: [Member: Cable]
+    private let fault: FailoverFault?
     private let processes = ProcessTable()
 
     /// Running processes by member.
@@ -27,14 +37,24 @@ final class DrilledPair: Sendable {
         func isRunning(_ member: Member) -> Bool { running[member]?.isRunning == true }
     }
 
-    init(program: String, directory: String, number: Int) throws {
+    init(program: String, directory: String, number: Int, fault: FailoverFault? = nil) async throws {
         self.program = program
+        self.fault = fault
         let name = "baton-failover-\(ProcessInfo.processInfo.processIdentifier)-\(number)"
         home = URL(filePath: directory).resolvingSymlinksInPath().path + "/" + name
-        ports = [.a: try SideProcess.freePort(), .b: try SideProcess.freePort(), .witness: try SideProcess.freePort()]
+        var ports: [Member: Int] = [:]
+        for member in Member.allCases { ports[member] = try SideProcess.freePort() }
+        self.ports = ports
         linkPort = try SideProcess.freePort()
+        link = try await Cable.laid(to: linkPort)
+        var toWitness: [Member: Cable] = [:]
+        for side in Member.sides {
+            let isOther = side == .b && fault == .ownWitness
+            toWitness[side] = try await Cable.laid(to: ports[isOther ? .secondWitness : .witness] ?? 0)
+        }
+        self.toWitness = toWitness
         try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
-        for side in [Member.a, .b] {
+        for side in Member.sides {
             try Data(configuration(of: side).utf8).write(to: URL(filePath: configurationFile(side)))
         }
     }
@@ -69,8 +89,8 @@ final class DrilledPair: Sendable {
             quarantineSeconds: 3600
         pair:
           listen: { host: 127.0.0.1, port: \(linkPort) }
-          otherSide: { host: 127.0.0.1, port: \(linkPort) }
-          witness: { process: { host: 127.0.0.1, port: \(port(.witness)) } }
+          otherSide: { host: 127.0.0.1, port: \(link.port) }
+          witness: { process: { host: 127.0.0.1, port: \(toWitness[side]?.port ?? 0) } }
 
         """
     }
@@ -81,8 +101,10 @@ final class DrilledPair: Sendable {
         let process = Process()
         process.executableURL = URL(filePath: program)
         switch member {
-        case .witness:
-            process.arguments = ["witness", "--listen", "127.0.0.1:\(port(.witness))", "--data", "\(home)/witness"]
+        case .witness, .secondWitness:
+            process.arguments = [
+                "witness", "--listen", "127.0.0.1:\(port(member))", "--data", "\(home)/\(member.rawValue)",
+            ]
         case .a, .b: process.arguments = ["run", "--config", configurationFile(member), "--log-level", "notice"]
         }
         process.environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("BATON_") }
@@ -115,9 +137,49 @@ final class DrilledPair: Sendable {
     /// As a new, empty disk would be.
     func format(_ side: Member) throws { try FileManager.default.removeItem(atPath: dataDirectory(side)) }
 
+    /// Everything that belongs to the pair.
+    func startAll() async throws {
+        for member in [Member.witness, .a, .b] { try await start(member) }
+        if fault == .ownWitness { try await start(.secondWitness) }
+    }
+
+    func startWhatIsDown() async throws {
+        for member in [Member.witness, .a, .b] where await !processes.isRunning(member) { try await start(member) }
+    }
+
     func stopAll() async {
         for member in Member.allCases { await kill(member) }
+        await link.remove()
+        for cable in toWitness.values { await cable.remove() }
     }
+
+    func cutLink() async { await link.cut() }
+
+    /// Neither the other side nor the witness is reached any more.
+    func cutOff(_ side: Member) async {
+        await link.cut()
+        await toWitness[side]?.cut()
+    }
+
+    func mendCables() async {
+        await link.mend()
+        for cable in toWitness.values { await cable.mend() }
+    }
+
+    /// What a program leaves in a stopped side that acknowledges before its disk has a batch: the last ones are missing.
+    func loseTail(_ side: Member) throws {
+        let files = LogFiles(directory: dataDirectory(side))
+        guard let newest = try files.segments().last else { return }
+        let path = files.path(newest.file)
+        let end = try LogFiles.endOfBytes(path)
+        let lost = min(end - LogFormat.blockBytes, Self.lostBytes)
+        let file = try FileHandle(forUpdating: URL(filePath: path))
+        try file.seek(toOffset: UInt64(end - lost))
+        try file.write(contentsOf: Data(count: lost))
+        try file.close()
+    }
+
+    private static let lostBytes = 64 << 10
 
     func remove() {
         // Left over at worst, in a directory for such things.
@@ -135,7 +197,15 @@ final class DrilledPair: Sendable {
         let client = DrillClient(port: port(.b))
         let state = await client.pairState()
         await client.close()
-        return state == "paired-enabled" ? .b : .a
+        return state == "paired-enabled" || state == "isolated-enabled" ? .b : .a
+    }
+
+    /// The planned switch, as an operator orders it.
+    func switchSides(from ordering: Member) async throws {
+        let client = DrillClient(port: port(ordering))
+        let refusal = await client.switchSides()
+        await client.close()
+        if let refusal { throw DrillFault("side \(ordering.rawValue) did not hand over: \(refusal)") }
     }
 
     /// Waits until both sides are paired. Throws when that takes too long, with what they said last.

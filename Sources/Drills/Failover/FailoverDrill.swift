@@ -9,6 +9,7 @@ package struct FailoverDrill: Sendable {
         package var program: String
         package var directory: String
         package var workers = 6
+        package var fault: FailoverFault?
         /// Rounds with one pair, that it may carry waiting contexts from before.
         package var roundsWithOnePair = 20
 
@@ -22,20 +23,37 @@ package struct FailoverDrill: Sendable {
 
     /// What is done to a pair in a round.
     enum Fault: String, CaseIterable, Sendable {
-        case killOrdering = "process killed, ordering side"
-        case killFollowing = "process killed, other side"
+        case killOrdering = "killed, ordering side"
+        case killFollowing = "killed, other side"
         case stopOrdering = "stopped, ordering side"
         case stopFollowing = "stopped, other side"
+        case cutLink = "private link cut"
+        case cutOffOrdering = "cut off, ordering side"
+        case cutOffFollowing = "cut off, other side"
         case restartFollowing = "restarted, other side"
         case killWitness = "witness killed"
         case formatFollowing = "formatted, other side"
-        /// The other side and the witness at once: nobody may serve alone before the witness is back.
+        case switchSides = "planned switch"
+        /// The ordering side and the witness at once: nobody may serve alone before the witness is back.
         case witnessThenKill = "witness killed, then a side"
+        case killBoth = "both sides killed"
+        case cutLinkThenKill = "private link cut, then the side that serves killed"
 
-        var isSeveral: Bool { self == .witnessThenKill }
+        /// What the outage is to be judged by.
+        var kind: FailoverReport.Kind {
+            switch self {
+            case .killOrdering, .killFollowing, .formatFollowing, .restartFollowing: .death
+            case .stopOrdering, .stopFollowing, .cutLink, .cutOffOrdering, .cutOffFollowing: .silence
+            case .killWitness: .witness
+            case .switchSides: .plannedSwitch
+            case .witnessThenKill, .killBoth, .cutLinkThenKill: .several
+            }
+        }
     }
 
     private let settings: Settings
+    /// Still to come before the order is drawn anew.
+    private var faults: [Fault] = []
     private let say: @Sendable (String) -> Void
 
     package init(_ settings: Settings, say: @escaping @Sendable (String) -> Void) {
@@ -43,20 +61,24 @@ package struct FailoverDrill: Sendable {
         self.say = say
     }
 
-    package func run() async throws -> FailoverReport {
+    package mutating func run() async throws -> FailoverReport {
         var generator = SeededGenerator(seed: settings.seed)
         var report = FailoverReport()
         while report.rounds < settings.rounds {
-            let pair = try DrilledPair(
-                program: settings.program, directory: settings.directory, number: report.rounds)
+            let pair = try await DrilledPair(
+                program: settings.program, directory: settings.directory, number: report.rounds,
+                fault: settings.fault)
             let rounds = min(settings.roundsWithOnePair, settings.rounds - report.rounds)
             do {
-                for member in [DrilledPair.Member.witness, .a, .b] { try await pair.start(member) }
+                try await pair.startAll()
                 try await drill(pair, rounds: rounds, &generator, &report)
             } catch {
                 await pair.stopAll()
                 say("the directory is kept: \(pair.home)")
-                throw error
+                if report.isClean { throw error }
+                // What was found before is the answer.
+                say("\(error)")
+                return report
             }
             await pair.stopAll()
             if report.isClean { pair.remove() } else { say("the directory is kept: \(pair.home)") }
@@ -66,7 +88,7 @@ package struct FailoverDrill: Sendable {
 
     // MARK: Rounds
 
-    private func drill(
+    private mutating func drill(
         _ pair: DrilledPair, rounds: Int, _ generator: inout SeededGenerator, _ report: inout FailoverReport
     ) async throws {
         let ports = [pair.port(.a), pair.port(.b)]
@@ -79,7 +101,7 @@ package struct FailoverDrill: Sendable {
         for _ in 0..<rounds {
             let began = ContinuousClock.now
             try await pair.waitUntilPaired(within: .seconds(15))
-            let fault = Fault.allCases.randomElement(using: &generator) ?? .killOrdering
+            let fault = nextFault(&generator)
             let progress = LoadProgress(firstTicket: next)
             let watch = ServingWatch(ports: ports)
             async let loaded = Self.load(workers, progress)
@@ -93,19 +115,26 @@ package struct FailoverDrill: Sendable {
             report.twoServed += await watched
             next = progress.ticketsDrawn
             try await pair.waitUntilPaired(within: .seconds(15))
+            let unanswered = workers.reduce(0) { $0 + $1.unanswered }
             workers = await Self.check(workers)
-            report.rounds += 1
-            if fault.isSeveral {
-                report.roundsWithSeveral += 1
-                report.outagesOfSeveral.append(outage)
-            } else {
-                report.outages[fault.rawValue, default: []].append(outage)
-            }
+            report.add(
+                FailoverReport.Round(
+                    fault: fault.rawValue, kind: fault.kind, outageMilliseconds: outage, unanswered: unanswered,
+                    milliseconds: Int((ContinuousClock.now - began) / .milliseconds(1))))
             gather(&workers, into: &report)
-            let took = Int((ContinuousClock.now - began) / .milliseconds(1))
-            report.roundMillisecondsMax = max(report.roundMillisecondsMax, took)
             if report.rounds % 10 == 0 { say("\(report.rounds) rounds, \(report.findings.acknowledged) acknowledged") }
         }
+    }
+
+    /// Each in its turn, in an order drawn anew, so that a short drill has one of each. A known fault is found by some.
+    private mutating func nextFault(_ generator: inout SeededGenerator) -> Fault {
+        switch settings.fault {
+        case .ownWitness: return .cutLink
+        case .acknowledgeBeforeSync: return .killBoth
+        case nil: break
+        }
+        if faults.isEmpty { faults = Fault.allCases.shuffled(using: &generator) }
+        return faults.removeLast()
     }
 
     private static func load(_ workers: [PairWorker], _ progress: LoadProgress) async -> [PairWorker] {
@@ -157,35 +186,55 @@ package struct FailoverDrill: Sendable {
         _ fault: Fault, _ pair: DrilledPair
     ) async throws -> (ordering: DrilledPair.Member, outage: Int) {
         let ordering = await pair.orderingSide()
+        let probe = OutageProbe(ports: [pair.port(.a), pair.port(.b)])
         switch fault {
         case .killOrdering: await pair.kill(ordering)
-        case .killFollowing, .restartFollowing, .formatFollowing: await pair.kill(ordering.other)
+        case .killFollowing, .formatFollowing: await pair.kill(ordering.other)
+        case .restartFollowing:
+            await pair.kill(ordering.other)
+            try await pair.start(ordering.other)
         case .stopOrdering: await pair.pause(ordering)
         case .stopFollowing: await pair.pause(ordering.other)
+        case .cutLink: await pair.cutLink()
+        case .cutOffOrdering: await pair.cutOff(ordering)
+        case .cutOffFollowing: await pair.cutOff(ordering.other)
         case .killWitness: await pair.kill(.witness)
+        case .switchSides:
+            async let outage = probe.firstAnswer()
+            try await pair.switchSides(from: ordering)
+            return (ordering, await outage)
         case .witnessThenKill:
             await pair.kill(.witness)
             await pair.kill(ordering)
-        }
-        if fault == .restartFollowing { try await pair.start(ordering.other) }
-        if fault == .witnessThenKill {
             try await Task.sleep(for: .milliseconds(300))
             try await pair.start(.witness)
+        case .killBoth: try await killBoth(pair)
+        case .cutLinkThenKill:
+            await pair.cutLink()
+            _ = await probe.firstAnswer()
+            await pair.kill(await pair.orderingSide())
+            await pair.mendCables()
+            try await pair.startWhatIsDown()
         }
-        return (ordering, await OutageProbe(ports: [pair.port(.a), pair.port(.b)]).firstAnswer())
+        return (ordering, await probe.firstAnswer())
+    }
+
+    private func killBoth(_ pair: DrilledPair) async throws {
+        for side in DrilledPair.Member.sides { await pair.kill(side) }
+        if settings.fault == .acknowledgeBeforeSync {
+            for side in DrilledPair.Member.sides { try pair.loseTail(side) }
+        }
+        try await pair.startWhatIsDown()
     }
 
     private func mend(_ fault: Fault, _ pair: DrilledPair, _ ordering: DrilledPair.Member) async throws {
         switch fault {
-        case .killOrdering, .witnessThenKill: try await pair.start(ordering)
-        case .killFollowing: try await pair.start(ordering.other)
-        case .formatFollowing:
-            try pair.format(ordering.other)
-            try await pair.start(ordering.other)
         case .stopOrdering: await pair.resume(ordering)
         case .stopFollowing: await pair.resume(ordering.other)
-        case .restartFollowing: break
-        case .killWitness: try await pair.start(.witness)
+        case .formatFollowing: try pair.format(ordering.other)
+        default: break
         }
+        await pair.mendCables()
+        try await pair.startWhatIsDown()
     }
 }

@@ -7,6 +7,8 @@ struct PairWorker: Sendable {
     var generator: SeededGenerator
     var tickets: [Ticket] = []
     var findings = Findings()
+    /// Questions under load that got no answer, or "unavailable", at first.
+    var unanswered = 0
 
     /// The same request is sent again this long, to either side; after it the caller would give up.
     private static let patience = Duration.seconds(12)
@@ -14,6 +16,7 @@ struct PairWorker: Sendable {
     private func context(of ticket: Int) -> DrillContext { DrillContext(ticket: ticket, seed: seed) }
 
     mutating func load(_ progress: LoadProgress) async {
+        unanswered = 0
         while !progress.isOver {
             await reserve(progress)
             try? await Task.sleep(for: .milliseconds(2))  // cancelled: goes on at once
@@ -34,6 +37,7 @@ struct PairWorker: Sendable {
         let end = ContinuousClock.now + Self.patience
         var side = Int.random(in: 0..<sides.count, using: &generator)
         var answer = await ask(sides[side])
+        if case .unknown = answer { unanswered += 1 }
         while case .unknown = answer, ContinuousClock.now < end {
             side = (side + 1) % sides.count
             answer = await ask(sides[side])

@@ -2,8 +2,8 @@ internal import Foundation
 internal import NIOPosix
 internal import Transport
 
-/// Looks at both sides, again and again: how often one said that it orders while the other did. The first is asked before
-/// and after the second, since no two answers are given at one moment.
+/// Looks at both sides, again and again: how often one said that it orders while the other did. They are asked in turn
+/// twice, since no two answers are given at one moment, and a side that was stopped may have one of before in its hands.
 struct ServingWatch: Sendable {
     let ports: [Int]
 
@@ -11,11 +11,16 @@ struct ServingWatch: Sendable {
         let clients = ports.map { DrillClient(port: $0, timeoutMilliseconds: 200) }
         var both = 0
         while !progress.isOver {
-            if await orders(clients[0]), await orders(clients[1]), await orders(clients[0]) { both += 1 }
+            if await bothOrder(clients), await bothOrder(clients) { both += 1 }
             try? await Task.sleep(for: .milliseconds(15))  // cancelled: looks at once
         }
         for client in clients { await client.close() }
         return both
+    }
+
+    private func bothOrder(_ clients: [DrillClient]) async -> Bool {
+        for client in clients where await !orders(client) { return false }
+        return true
     }
 
     private func orders(_ client: DrillClient) async -> Bool {

@@ -53,6 +53,18 @@ struct DrillClient: Sendable {
         return (try? JSONDecoder().decode(Pair.self, from: Data(reply.body)))?.sides.first?.state
     }
 
+    /// Orders the planned switch; nil when it was done, else why not.
+    func switchSides() async -> String? {
+        do {
+            let reply = try await client.request(
+                "POST", "/v1/pair", headers: [("Content-Type", "application/json")],
+                body: Array(#"{"order":"switch"}"#.utf8))
+            return reply.status == 200 ? nil : String(decoding: reply.body, as: UTF8.self)
+        } catch {
+            return "\(error)"
+        }
+    }
+
     func close() async { await client.close() }
 
     func isReady() async -> Bool {
