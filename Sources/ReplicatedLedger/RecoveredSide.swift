@@ -15,6 +15,8 @@ package enum RecoveryFault: Error, CustomStringConvertible {
     case storeDiffers(table: Table, position: Position)
     /// The side is part of a pair, and its configuration names no other side.
     case partOfPair(PairRegister)
+    /// The log goes on under a later epoch than the superblock promises: the superblock is an old copy.
+    case promiseForgotten(PairRegister, end: Position)
     /// A record of the log is not one this program could have written.
     case record(sequence: LogSequence, fault: ByteFault)
 
@@ -30,6 +32,9 @@ package enum RecoveryFault: Error, CustomStringConvertible {
             "the store's table \(table) differs from its digest at \(position). Move the store aside; it is rebuilt from the log"
         case .partOfPair(let promise):
             "this side is part of a pair (\(promise)): put the section `pair` back into its configuration"
+        case .promiseForgotten(let promise, let end):
+            "the superblock promises \(promise), but the log goes on to \(end): the superblock files are older than the log. "
+                + "Put the newest ones back, or move the data directory aside and let this side join anew"
         case .record(let sequence, let fault):
             "record \(sequence) of the log cannot be read (\(fault)). Run the program version that wrote it"
         }
@@ -98,6 +103,9 @@ package struct RecoveredSide<World: Surroundings> {
                 superblock.tailUndecided = true
                 try superblocks.write(superblock)
             }
+        }
+        if let promise = superblock.promise, promise.epoch < report.end.epoch {
+            throw .promiseForgotten(promise, end: report.end)
         }
         let ledger = try restore(from: store)
         let known = isAlone(superblock, side) && report.end.epoch == (superblock.promise?.epoch ?? 0)

@@ -366,6 +366,22 @@ struct PairTests {
         try rig.expectEqualSides()
     }
 
+    @Test("a side whose superblock is older than its log does not start, and says so")
+    func forgottenPromise() throws {
+        let rig = try PairRig.paired()
+        rig.b.kill()
+        rig.reaches(within: 5000) { rig.a.state == "isolated-enabled" }
+        let superblocks = rig.a.disk.allContents.filter { $0.key.hasPrefix("superblock") }
+        #expect(superblocks.count == 2)
+        rig.b.start()
+        rig.becomesPaired()
+        _ = try rig.answer(.reserve("1"), at: .a)
+        rig.a.kill()
+        for (file, bytes) in superblocks { rig.a.disk.harm(file) { $0 = bytes } }
+        #expect(rig.a.start() == false)
+        #expect(rig.a.refusedStarts.last?.contains("older than the log") == true, rig.story)
+    }
+
     @Test("a read that must be current sees what was acknowledged at the other side, at both sides")
     func currentReads() throws {
         let rig = try PairRig.paired()

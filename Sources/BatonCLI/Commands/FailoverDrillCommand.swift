@@ -25,7 +25,7 @@ struct FailoverDrillCommand: AsyncParsableCommand {
     @Option(
         name: [.customLong("break")],
         help: ArgumentHelp(
-            "Turn on a known fault, which the drill must find: own-witness, acknowledge-before-sync.",
+            "Turn on a known fault, which the drill must find: forgotten-promise, acknowledge-before-sync.",
             valueName: "fault"))
     var fault: FailoverFault?
     @Flag(help: "Print nothing but the last line to standard output.") var json = false

@@ -10,8 +10,6 @@ final class DrilledPair: Sendable {
         case a = "A"
         case b = "B"
         case witness
-        /// Of the known fault ``FailoverFault/ownWitness``.
-        case secondWitness
 
         static let sides = [Member.a, .b]
 
@@ -24,7 +22,6 @@ final class DrilledPair: Sendable {
     private let linkPort: Int
     private let link: Cable
     private let toWitness: [Member: Cable]
-    private let fault: FailoverFault?
     private let processes = ProcessTable()
 
     /// Running processes by member.
@@ -37,9 +34,8 @@ final class DrilledPair: Sendable {
         func isRunning(_ member: Member) -> Bool { running[member]?.isRunning == true }
     }
 
-    init(program: String, directory: String, number: Int, fault: FailoverFault? = nil) async throws {
+    init(program: String, directory: String, number: Int) async throws {
         self.program = program
-        self.fault = fault
         let name = "baton-failover-\(ProcessInfo.processInfo.processIdentifier)-\(number)"
         home = URL(filePath: directory).resolvingSymlinksInPath().path + "/" + name
         var ports: [Member: Int] = [:]
@@ -49,8 +45,7 @@ final class DrilledPair: Sendable {
         link = try await Cable.laid(to: linkPort)
         var toWitness: [Member: Cable] = [:]
         for side in Member.sides {
-            let isOther = side == .b && fault == .ownWitness
-            toWitness[side] = try await Cable.laid(to: ports[isOther ? .secondWitness : .witness] ?? 0)
+            toWitness[side] = try await Cable.laid(to: ports[.witness] ?? 0)
         }
         self.toWitness = toWitness
         try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
@@ -101,7 +96,7 @@ final class DrilledPair: Sendable {
         let process = Process()
         process.executableURL = URL(filePath: program)
         switch member {
-        case .witness, .secondWitness:
+        case .witness:
             process.arguments = [
                 "witness", "--listen", "127.0.0.1:\(port(member))", "--data", "\(home)/\(member.rawValue)",
             ]
@@ -140,7 +135,6 @@ final class DrilledPair: Sendable {
     /// Everything that belongs to the pair.
     func startAll() async throws {
         for member in [Member.witness, .a, .b] { try await start(member) }
-        if fault == .ownWitness { try await start(.secondWitness) }
     }
 
     func startWhatIsDown() async throws {
@@ -168,8 +162,10 @@ final class DrilledPair: Sendable {
 
     /// What a program leaves in a stopped side that acknowledges before its disk has a batch: the last ones are missing.
     func loseTail(_ side: Member) throws {
-        let files = LogFiles(directory: dataDirectory(side))
-        guard let newest = try files.segments().last else { return }
+        let files = LogFiles(directory: dataDirectory(side) + "/log")
+        guard let newest = try files.segments().last else {
+            throw DrillFault("side \(side.rawValue) has no log whose end could be lost")
+        }
         let path = files.path(newest.file)
         let end = try LogFiles.endOfBytes(path)
         let lost = min(end - LogFormat.blockBytes, Self.lostBytes)
@@ -180,6 +176,21 @@ final class DrilledPair: Sendable {
     }
 
     private static let lostBytes = 64 << 10
+
+    /// The files that hold what the side promised, by name.
+    func superblocks(of side: Member) throws -> [String: Data] {
+        let folder = URL(filePath: dataDirectory(side) + "/log")
+        var files: [String: Data] = [:]
+        for name in SuperblockStore<PosixDisk>.files {
+            files[name] = try Data(contentsOf: folder.appending(path: name))
+        }
+        return files
+    }
+
+    func put(_ superblocks: [String: Data], into side: Member) throws {
+        let folder = URL(filePath: dataDirectory(side) + "/log")
+        for (name, bytes) in superblocks { try bytes.write(to: folder.appending(path: name)) }
+    }
 
     func remove() {
         // Left over at worst, in a directory for such things.

@@ -66,8 +66,7 @@ package struct FailoverDrill: Sendable {
         var report = FailoverReport()
         while report.rounds < settings.rounds {
             let pair = try await DrilledPair(
-                program: settings.program, directory: settings.directory, number: report.rounds,
-                fault: settings.fault)
+                program: settings.program, directory: settings.directory, number: report.rounds)
             let rounds = min(settings.roundsWithOnePair, settings.rounds - report.rounds)
             do {
                 try await pair.startAll()
@@ -129,7 +128,7 @@ package struct FailoverDrill: Sendable {
     /// Each in its turn, in an order drawn anew, so that a short drill has one of each. A known fault is found by some.
     private mutating func nextFault(_ generator: inout SeededGenerator) -> Fault {
         switch settings.fault {
-        case .ownWitness: return .cutLink
+        case .forgottenPromise: return .killOrdering
         case .acknowledgeBeforeSync: return .killBoth
         case nil: break
         }
@@ -188,14 +187,17 @@ package struct FailoverDrill: Sendable {
         let ordering = await pair.orderingSide()
         let probe = OutageProbe(ports: [pair.port(.a), pair.port(.b)])
         switch fault {
-        case .killOrdering: await pair.kill(ordering)
+        case .killOrdering:
+            if settings.fault == .forgottenPromise { return (ordering, try await forgetPromise(ordering, pair)) }
+            await pair.kill(ordering)
         case .killFollowing, .formatFollowing: await pair.kill(ordering.other)
         case .restartFollowing:
             await pair.kill(ordering.other)
             try await pair.start(ordering.other)
         case .stopOrdering: await pair.pause(ordering)
         case .stopFollowing: await pair.pause(ordering.other)
-        case .cutLink: await pair.cutLink()
+        case .cutLink:
+            await pair.cutLink()
         case .cutOffOrdering: await pair.cutOff(ordering)
         case .cutOffFollowing: await pair.cutOff(ordering.other)
         case .killWitness: await pair.kill(.witness)
@@ -217,6 +219,23 @@ package struct FailoverDrill: Sendable {
             try await pair.startWhatIsDown()
         }
         return (ordering, await probe.firstAnswer())
+    }
+
+    /// The side comes back with the promise of a time when it was alone, though the other is alone now.
+    private func forgetPromise(_ side: DrilledPair.Member, _ pair: DrilledPair) async throws -> Int {
+        let probe = OutageProbe(ports: [pair.port(.a), pair.port(.b)])
+        await pair.kill(side.other)
+        _ = await probe.firstAnswer()
+        let superblocks = try pair.superblocks(of: side)
+        try await pair.start(side.other)
+        try await pair.waitUntilPaired(within: .seconds(15))
+        await pair.kill(side)
+        let outage = await probe.firstAnswer()
+        await pair.cutLink()
+        try pair.put(superblocks, into: side)
+        try await pair.start(side)
+        try await Task.sleep(for: .milliseconds(1500))
+        return outage
     }
 
     private func killBoth(_ pair: DrilledPair) async throws {

@@ -17,7 +17,7 @@ struct PairWorker: Sendable {
 
     mutating func load(_ progress: LoadProgress) async {
         unanswered = 0
-        while !progress.isOver {
+        while !progress.isOver && !Task.isCancelled {
             await reserve(progress)
             try? await Task.sleep(for: .milliseconds(2))  // cancelled: goes on at once
             let waiting = tickets.indices.filter { tickets[$0].isWaiting }
@@ -38,7 +38,7 @@ struct PairWorker: Sendable {
         var side = Int.random(in: 0..<sides.count, using: &generator)
         var answer = await ask(sides[side])
         if case .unknown = answer { unanswered += 1 }
-        while case .unknown = answer, ContinuousClock.now < end {
+        while case .unknown = answer, ContinuousClock.now < end, !Task.isCancelled {
             side = (side + 1) % sides.count
             answer = await ask(sides[side])
             if case .unknown = answer { try? await Task.sleep(for: .milliseconds(10)) }  // cancelled: asks at once

@@ -10,7 +10,7 @@ struct ServingWatch: Sendable {
     func run(until progress: LoadProgress) async -> Int {
         let clients = ports.map { DrillClient(port: $0, timeoutMilliseconds: 200) }
         var both = 0
-        while !progress.isOver {
+        while !progress.isOver && !Task.isCancelled {
             if await bothOrder(clients), await bothOrder(clients) { both += 1 }
             try? await Task.sleep(for: .milliseconds(15))  // cancelled: looks at once
         }
