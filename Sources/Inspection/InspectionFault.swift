@@ -7,6 +7,9 @@ package import WriteAheadLog
 /// Why something cannot be looked into or rebuilt. Every sentence says what was found and what to do next.
 package enum InspectionFault: Error, CustomStringConvertible {
     case log(LogError)
+    /// The log is damaged where it was durable, before the limit: leaving out what follows would lose what was
+    /// acknowledged.
+    case rot(LogDamage)
     case store(StoreError)
     case directory(PosixDisk.OpenError)
     case noLog(directory: String)
@@ -25,6 +28,11 @@ package enum InspectionFault: Error, CustomStringConvertible {
     package var description: String {
         switch self {
         case .log(let error): "\(error)"
+        case .rot(let damage):
+            "\(damage.file) at byte \(damage.offset), after \(damage.after): \(damage.what): a durable record is damaged "
+                + "(rot), and nothing was made. A restore to --sequence \(damage.after.sequence) or before is possible. "
+                + "If baton store verify finds the store sound, take a snapshot of it (baton store snapshot): a restore "
+                + "then begins behind the damage"
         case .store(let error): "\(error)"
         case .directory(let error): "\(error)"
         case .noLog(let directory):
@@ -52,7 +60,7 @@ package enum InspectionFault: Error, CustomStringConvertible {
     /// Of something that is a fault of the data, and not of how the program was called or of the disk.
     package var isDamage: Bool {
         switch self {
-        case .log(.damaged), .log(.gap), .store(.damaged), .store(.damagedRow), .store(.damagedSnapshot), .record,
+        case .log(.damaged), .log(.gap), .rot, .store(.damaged), .store(.damagedRow), .store(.damagedSnapshot), .record,
             .unreachable, .notOfThisLog, .rebuiltWrong:
             true
         default: false

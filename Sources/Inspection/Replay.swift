@@ -83,19 +83,21 @@ package struct Replay {
     package private(set) var records = 0
     /// Why reading ended before the end of the newest segment, if it did: see ``LogReader/ending``.
     package private(set) var ending: LogDamage?
+    /// What was durable and is damaged, where reading ended before the limit was reached.
+    package private(set) var rot: LogDamage?
     /// A record that lies within the limit although its batch does not: whole batches only have a position.
     package private(set) var stoppedWithin: LogSequence?
 
     package init() {}
 
-    /// Runs once.
+    /// Runs once. `durable`: what somebody besides the log says was durable; with it ``rot`` is looked for.
     package mutating func run<D: Disk>(
-        from start: ReplayStart, log disk: D, until limit: ReplayLimit = .end,
+        from start: ReplayStart, log disk: D, until limit: ReplayLimit = .end, durable: Position? = nil,
         _ body: (ReplayEvent) throws(InspectionFault) -> Void
     ) throws(InspectionFault) {
         if let snapshot = start.snapshot { try take(snapshot, body) }
-        var reader = try inLog { () throws(LogError) in try LogReader(disk, after: state.position.sequence) }
-        while let batch = try inLog({ () throws(LogError) in try reader.next() }) {
+        var reader = try inLog { () throws(LogError) in try LogReader(disk, behind: state.position) }
+        while let batch = try next(&reader, until: limit) {
             guard batch.header.previousChain == state.position.chain,
                 batch.firstSequence == state.position.sequence.next
             else {
@@ -108,8 +110,26 @@ package struct Replay {
             try apply(batch, body)
         }
         ending = reader.ending
+        if let durable, !isReached(limit) {
+            rot = try inLog { () throws(LogError) in try reader.rot(durable: durable) }
+        }
         guard reader.position.sequence >= state.position.sequence else {
             throw .notOfThisLog(snapshot: start.snapshot?.path ?? "the beginning", position: state.position)
+        }
+    }
+
+    private func isReached(_ limit: ReplayLimit) -> Bool {
+        if case .sequence(let last) = limit { state.position.sequence >= last } else { false }
+    }
+
+    /// Nil at the end and at the limit: what lies behind is not read, since it may be damaged.
+    private func next<D: Disk>(
+        _ reader: inout LogReader<D>, until limit: ReplayLimit
+    ) throws(InspectionFault) -> LoggedBatch? {
+        if isReached(limit) { return nil }
+        do throws(LogError) { return try reader.next() } catch {
+            if case .damaged(let damage) = error, damage.finding == .badKnownDurable { throw .rot(damage) }
+            throw .log(error)
         }
     }
 

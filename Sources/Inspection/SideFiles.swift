@@ -54,6 +54,11 @@ package struct SideFiles: Hashable, Sendable {
         }
     }
 
+    /// Takes back ``prepare()``, as far as nothing was put there.
+    func removeEmpty() {
+        for path in [log, directory] { rmdir(path) }
+    }
+
     /// What an earlier attempt left behind; nothing when there is nothing.
     static func removeStore(at path: String) throws(InspectionFault) {
         guard access(path, F_OK) == 0 else { return }

@@ -49,7 +49,13 @@ package enum StoreRestoring {
         let disk = try files.openLog()
         let identity = try identity(of: disk, in: files)
         try target.prepare()
-        let made = try build(files, disk, identity, until: limit, into: target.store, configuration)
+        let made: RestoredStore
+        do throws(InspectionFault) {
+            made = try build(files, disk, identity, until: limit, into: target.store, configuration)
+        } catch {
+            target.removeEmpty()
+            throw error
+        }
         let (old, _) = try inLog { () throws(LogError) in try Superblock.inspecting(disk) }
         let own = LogIdentity(pairID: identity.pairID, side: identity.side, incarnation: incarnation)
         let begun: PosixDisk
@@ -99,9 +105,11 @@ package enum StoreRestoring {
         var replay = Replay()
         do throws(InspectionFault) {
             try fill(store, &replay, from: start, disk, until: limit, mostBytes: configuration.windowBytes)
+            if let rot = replay.rot { throw InspectionFault.rot(rot) }
             store.close()
         } catch {
             store.close()
+            try SideFiles.removeStore(at: path)
             throw error
         }
         try check(path, replay, until: limit)
@@ -122,7 +130,9 @@ package enum StoreRestoring {
         until limit: ReplayLimit, mostBytes: Int
     ) throws(InspectionFault) {
         var changes: [Change] = []
-        try replay.run(from: start, log: disk, until: limit) { (event) throws(InspectionFault) in
+        let superblock = try inLog { () throws(LogError) in try Superblock.inspecting(disk).superblock }
+        try replay.run(from: start, log: disk, until: limit, durable: superblock?.cleanEnd ?? .zero) {
+            (event) throws(InspectionFault) in
             switch event {
             case .row: break
             case .begun(_, let moved): changes = moved

@@ -19,6 +19,12 @@ package struct LogReader<D: Disk> {
         walk = segments.isEmpty ? nil : LogWalk(disk: disk, segments: segments, from: index)
     }
 
+    /// What follows a position of this log, also where the log is damaged before it: for replay from a snapshot.
+    package init(_ disk: D, behind position: Position) throws(LogError) {
+        try self.init(disk, after: position.sequence)
+        try walk?.go(behind: position)
+    }
+
     /// Of a log that this process has verified: what is passed over is not verified again.
     init(_ disk: D, segments: [LogLayout.Segment], after: LogSequence) throws(LogError) {
         self.after = after
@@ -54,6 +60,25 @@ package struct LogReader<D: Disk> {
                 return nil
             }
         }
+    }
+
+    /// What reading ended at, when a batch behind it, or whoever claims `durable`, says that what is missing there was
+    /// durable: rot then, and no torn tail. Reads the rest of the segment; never for the log of a running side.
+    package func rot(durable: Position?) throws(LogError) -> LogDamage? {
+        guard let walk else { return nil }
+        var known = LogSequence.zero
+        if let ending {
+            var cursor = walk.cursor
+            cursor.move(to: ending.offset + LogFormat.blockBytes)
+            var later = LaterBatches()
+            try cursor.scan { _, found in later.see(found) }
+            known = later.known
+        }
+        if let durable { known = max(known, durable.sequence) }
+        guard known > position.sequence else { return nil }
+        return LogDamage(
+            file: walk.cursor.file, offset: walk.cursor.offset, after: position,
+            what: "\(ending?.what ?? "the log ends"); sequence \(known) was durable", finding: .badKnownDurable)
     }
 
     private func damage(_ what: String, _ finding: RecoveryFinding, at batch: BatchHeader?) -> LogError {

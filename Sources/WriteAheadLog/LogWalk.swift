@@ -75,6 +75,26 @@ struct LogWalk<D: Disk> {
         }
     }
 
+    /// To the batch that follows the position, or behind what can be read of this segment when there is none. What lies
+    /// before is neither read nor judged, since a damaged batch may stand there.
+    mutating func go(behind place: Position) throws(LogError) {
+        guard place.sequence > position.sequence else { return }
+        var scan = cursor
+        var next: Int?
+        var end = cursor.offset
+        try scan.scan { offset, found in
+            guard case .batch(let batch) = found else { return true }
+            if batch.kind == .records && Self.contradiction(batch, place) == nil {
+                next = offset
+                return false
+            }
+            end = offset + batch.totalBytes
+            return true
+        }
+        cursor.move(to: next ?? end)
+        position = place
+    }
+
     /// Of the batch that ``next()`` found last.
     func records(of batch: BatchHeader) -> [[UInt8]]? { cursor.records(before: batch) }
 

@@ -225,20 +225,20 @@ struct Recovery<D: Disk> {
         case .batch, .newerVersion: "a batch"
         }
     }
+}
 
-    /// What the batches behind a bad position say.
-    private struct LaterBatches {
-        var any = false
-        var known = LogSequence.zero
+/// What the batches behind a bad position say.
+struct LaterBatches {
+    var any = false
+    var known = LogSequence.zero
 
-        mutating func see(_ found: SegmentCursor<D>.Found) -> Bool {
-            switch found {
-            case .batch(let batch), .bad(_, .some(let batch)):
-                any = true
-                known = max(known, batch.known)
-            case .misplaced, .newerVersion, .zero, .bad(_, nil): break
-            }
-            return true
+    mutating func see<D: Disk>(_ found: SegmentCursor<D>.Found) -> Bool {
+        switch found {
+        case .batch(let batch), .bad(_, .some(let batch)):
+            any = true
+            known = max(known, batch.known)
+        case .misplaced, .newerVersion, .zero, .bad(_, nil): break
         }
+        return true
     }
 }

@@ -153,6 +153,71 @@ struct StoreTests {
     }
 }
 
+@Suite("A restore over a log with rot")
+struct RotRestoreTests {
+    /// A side that served and was killed. A byte of the batch that holds sequence 10 is flipped.
+    private func rotten(_ data: DataDirectory) throws -> (batches: [LoggedBatch], damaged: LoggedBatch, Digest) {
+        let side = try WrittenSide(data.files)
+        try side.serve(0..<30)
+        try side.store.flush()
+        try side.stop(cleanly: false)
+        let batches = try batches(data)
+        let damaged = try #require(batches.first { $0.lastSequence >= LogSequence(10) })
+        let file = data.files.log + "/" + LogFormat.segmentFile(damaged.header.segment)
+        try data.flip(byte: damaged.header.offset + 200, of: file)
+        return (batches, damaged, side.ledger.digest)
+    }
+
+    private func batches(_ data: DataDirectory) throws -> [LoggedBatch] {
+        var reader = try LogReader(try PosixDisk(directory: data.files.log, access: .reading))
+        var batches: [LoggedBatch] = []
+        while let batch = try reader.next() { batches.append(batch) }
+        return batches
+    }
+
+    @Test("a restore past the rot is refused with file, byte, sequence and next step, and makes nothing")
+    func refused() throws {
+        let data = try DataDirectory()
+        let rotten = try rotten(data)
+        let target = SideFiles(directory: data.files.directory + "-new")
+        for limit in [ReplayLimit.end, .sequence(LogSequence(40))] {
+            let fault = try #require(throws: InspectionFault.self) {
+                try StoreRestoring.restore(data.files, until: limit, to: target, incarnation: 9)
+            }
+            #expect(fault.isDamage && "\(fault)".contains("rot"), "\(fault)")
+            #expect("\(fault)".contains("at byte \(rotten.damaged.header.offset)"), "\(fault)")
+            #expect("\(fault)".contains("--sequence \(rotten.damaged.firstSequence.number - 1)"), "\(fault)")
+            #expect(!FileManager.default.fileExists(atPath: target.directory))
+        }
+        let before = try StoreInspection.verification(data.files).digest
+        let fault = try #require(throws: InspectionFault.self) { try StoreRestoring.rebuild(data.files) }
+        #expect(fault.isDamage)
+        #expect(try StoreInspection.verification(data.files).digest == before, "the store that was there is untouched")
+    }
+
+    @Test("a restore to a point before the rot is made")
+    func before() throws {
+        let data = try DataDirectory()
+        let last = try rotten(data).damaged.firstSequence.number - 1
+        let target = SideFiles(directory: data.files.directory + "-new")
+        defer { try? FileManager.default.removeItem(atPath: target.directory) }
+        let made = try StoreRestoring.restore(
+            data.files, until: .sequence(LogSequence(last)), to: target, incarnation: 9)
+        #expect(made.state.position.sequence == LogSequence(last))
+    }
+
+    @Test("a snapshot of the sound store lies behind the rot: a restore begins there, and loses nothing")
+    func behind() throws {
+        let data = try DataDirectory()
+        let rotten = try rotten(data)
+        _ = try StoreInspection.snapshot(data.files)
+        let target = SideFiles(directory: data.files.directory + "-new")
+        defer { try? FileManager.default.removeItem(atPath: target.directory) }
+        let made = try StoreRestoring.restore(data.files, until: .end, to: target, incarnation: 9)
+        #expect(made.state.position == rotten.batches.last?.position && made.state.digest == rotten.2)
+    }
+}
+
 @Suite("A side's start over a harmed store")
 struct StoreRepairTests {
     /// What a start does before it opens the store; the lock of the directory is free again afterwards.
