@@ -135,7 +135,8 @@ extension MetricsText {
             family(
                 name, kind, help,
                 gateways.compactMap { gateway in
-                    value(gateway).map { (labels: [("gateway", gateway.gateway)], value: $0) }
+                    let side = gateway.peerSide.map { [("peer_side", $0)] } ?? []
+                    return value(gateway).map { (labels: [("gateway", gateway.gateway)] + side, value: $0) }
                 })
         }
         each("gateway_up", .gauge, "1 when the link to the Server ICM is open.") { $0.up ? "1" : "0" }

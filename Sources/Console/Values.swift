@@ -208,12 +208,13 @@ package struct GatewayStatus: Hashable, Sendable, Codable {
     package var failed: UInt64
     package var late: UInt64
 
-    package init(gateway: GatewayName, link: ServerLinkStatus) {
+    /// `side`: the server's side that the link leads to, also while it is down.
+    package init(gateway: GatewayName, side: Side? = nil, link: ServerLinkStatus) {
         self.gateway = gateway.text
         up = link.up
         address = link.address
         peerInstance = link.peerInstance
-        peerSide = link.peerSide?.rawValue
+        peerSide = (link.peerSide ?? side)?.rawValue
         version = link.version?.description
         reason = link.reason
         roundTripMicroseconds = link.roundTripMicroseconds

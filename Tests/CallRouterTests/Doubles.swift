@@ -109,6 +109,12 @@ final class ScriptedLink: ServerLink {
     let asks = Events<RouteAsk>()
     let ends = Events<End>()
     private let behaviour: Mutex<Behaviour>
+    private let up = Mutex(false)
+
+    var isUp: Bool {
+        get { up.withLock { $0 } }
+        set { up.withLock { $0 = newValue } }
+    }
 
     init(_ behaviour: Behaviour) { self.behaviour = Mutex(behaviour) }
 
@@ -119,7 +125,11 @@ final class ScriptedLink: ServerLink {
 
     func behave(_ new: Behaviour) { behaviour.withLock { $0 = new } }
 
-    func status() async -> ServerLinkStatus { ServerLinkStatus() }
+    func status() async -> ServerLinkStatus {
+        var status = ServerLinkStatus()
+        status.up = isUp
+        return status
+    }
 
     func ask(_ ask: RouteAsk) async throws(ServerLinkFault) -> RouteReply {
         let behaviour = behaviour.withLock { $0 }

@@ -141,7 +141,8 @@ struct GatewaysCommand: AsyncParsableCommand {
         empty: "The configuration has no gateways.",
         [
             .init("gateway", "gateway"), .init("up", "up"), .init("address", "address"),
-            .init("peer", "peerInstance"), .init("version", "version"), .init("asked", "asked", alignment: .right),
+            .init("peer", "peerInstance"), .init("side", "peerSide"), .init("version", "version"),
+            .init("asked", "asked", alignment: .right),
             .init("answered", "answered", alignment: .right), .init("failed", "failed", alignment: .right),
             .init("late", "late", alignment: .right), .init("in flight", "inFlight", alignment: .right),
             .init("reason", "reason"),

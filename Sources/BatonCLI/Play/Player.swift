@@ -84,8 +84,8 @@ package struct Player: Sendable {
             if gateways.isEmpty { return nil }
             let links = Rendering.rows(of: try await client.fetch("GET", "/v1/gateways"))
             for name in gateways {
-                let link = links.first { $0["gateway"]?.text == name }
-                if link?["up"]?.isTrue != true { return "the gateway \(name) of \(side) is not connected" }
+                let isUp = links.contains { $0["gateway"]?.text == name && $0["up"]?.isTrue == true }
+                if !isUp { return "the gateway \(name) of \(side) is not connected" }
             }
             return nil
         } catch {
