@@ -235,7 +235,7 @@ package struct PairMachine<Rules: PairRules>: Hashable, Sendable {
         }
         commit(&actions)
         if state == .isolatedEnabled || state == .settling, let other, other.isAligned, other.durable >= committed,
-            log.holds(other.end), other.promise == bond.promise, Rules.mayJoin(other.incarnation, intent: bond.intent)
+            log.holds(other.end), other.promise == bond.promise, Rules.mayJoin(other.incarnation, intent: latestIntent)
         {
             follow(.otherCaughtUp, log, &actions)
         }

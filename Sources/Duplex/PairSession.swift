@@ -152,7 +152,7 @@ extension PairMachine {
     private func mayAnswerJoin(_ incarnation: UInt64) -> Bool {
         guard let promise = bond.promise, promise.active == side else { return false }
         switch promise.mode {
-        case .alone: return Rules.mayJoin(incarnation, intent: bond.intent)
+        case .alone: return Rules.mayJoin(incarnation, intent: latestIntent)
         case .paired: return Rules.counts(incarnation, registered: promise.incarnation(of: side.other))
         }
     }

@@ -12,8 +12,14 @@ extension PairMachine {
 
     mutating func perform(_ step: PairStep, _ cause: Cause, _ log: some PairLog, _ actions: inout [PairAction]) {
         switch step {
-        case .swapToAlone, .swapToPair, .swapToSettle, .swapToRealign, .swapToHandOver:
-            beginSwap(step, cause, &actions)
+        case .swapToAlone, .swapToSettle, .swapToRealign, .swapToHandOver: beginSwap(step, cause, &actions)
+        case .swapToPair:
+            // R5: not before the intent is durable; when it becomes so, the row of `intentDurable` asks.
+            if bond.intent != nil {
+                beginSwap(step, cause, &actions)
+            } else if latestIntent == nil {
+                perform(.writeIntent, cause, log, &actions)
+            }
         case .lookAtRegister: if swap == nil { beginSwap(step, cause, &actions) }
         case .swapAgain: swapAgain(&actions)
         case .writePromise: writePromise(&actions)
@@ -55,6 +61,9 @@ extension PairMachine {
         let isAlone = known.map { $0.mode == .alone && $0.active == side } ?? false
         write(PairBond(promise: known, tailUndecided: bond.tailUndecided && !isAlone), &actions)
     }
+
+    /// Durable or on its way to the disk.
+    var latestIntent: JointIntent? { (bonds.last ?? bond).intent }
 
     private mutating func write(_ next: PairBond, _ actions: inout [PairAction]) {
         bonds.append(next)

@@ -132,7 +132,12 @@ package final class PairSimulation<Rules: PairRules> {
         let count = clients.answers.count
         // Restarts take up to eight seconds of their own.
         let bound = Self.mostRecoveryMilliseconds + 8_000
-        guard pair.run(atMost: bound, until: { isBad || clients.answers.count > count }) else {
+        // A swap that was under way may name the side that stays away alone: then nobody else may serve.
+        let isNobodysTurn = { [pair] in
+            guard let register = pair.register, register.mode == .alone else { return false }
+            return register.active == without
+        }
+        guard pair.run(atMost: bound, until: { isBad || isNobodysTurn() || clients.answers.count > count }) else {
             return violated("nothing is served \(bound) ms after the faults have ended; \(words)")
         }
         run.recoveryMilliseconds = pair.time.milliseconds - start
