@@ -56,10 +56,12 @@ extension PairMachine {
         if other != nil { actions.append(.send(message)) }
     }
 
-    /// Alone, this side's log as it stands is the truth: an operator has decided what its bad tail was.
+    /// What a bad tail was is settled by being alone (an operator has decided), and by a log that is aligned with the
+    /// serving side's, which has all that was acknowledged.
     private mutating func writePromise(_ actions: inout [PairAction]) {
         let isAlone = known.map { $0.mode == .alone && $0.active == side } ?? false
-        write(PairBond(promise: known, tailUndecided: bond.tailUndecided && !isAlone), &actions)
+        let isSettled = isAlone || state == .joining || state == .aligning
+        write(PairBond(promise: known, tailUndecided: bond.tailUndecided && !isSettled), &actions)
     }
 
     /// Durable or on its way to the disk.

@@ -150,7 +150,8 @@ package enum PairTable {
                 .settling, [.swapToSettle],
                 "R5: the joiner is lost while the swap to PAIRED may still count: nothing is served until that is settled."
             )
-        case (.joining, .linkLost), (.following, .linkLost):
+        case (.joining, .linkLost), (.following, .linkLost), (.joining, .otherLostTailUndecided),
+            (.following, .otherLostTailUndecided):
             return (.isolatedDisabled, [], "R5: the serving side is lost before this one had joined.")
         default: return nil
         }
