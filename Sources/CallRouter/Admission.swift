@@ -104,10 +104,12 @@ struct Admission: Sendable {
             by: Deadline(clock, inMilliseconds: min(deadline ?? longest, longest)))
     }
 
-    private init(
+    /// `asOpened`: as the dialog was opened before.
+    init(
         _ wiring: CallRouter.Wiring, _ client: RoutingClient, _ customer: CustomerName?, callID: CallID,
         requestID: RequestID?, dialedNumber: String, nicCallID: String?, context: CallContext,
-        transfer: TransferKind? = nil, carriedKey: (key: CallKey, sequence: UInt32)? = nil, by deadline: Deadline
+        transfer: TransferKind? = nil, carriedKey: (key: CallKey, sequence: UInt32)? = nil,
+        asOpened: OpenDialog? = nil, by deadline: Deadline
     ) throws(RouteRefusal) {
         let settings = wiring.settings
         var context = context
@@ -132,11 +134,13 @@ struct Admission: Sendable {
         self.context = context
         self.transfer = transfer
         self.deadline = deadline
-        arrivedOverINCRP = carriedKey != nil
-        open = OpenDialog(
-            routingClient: client.name, requestID: requestID ?? RequestID(unchecked: callID.text), callID: callID,
-            dialedNumber: dialedNumber, customer: customer, nicCallID: nicCallID, callKey: carriedKey?.key,
-            callKeySequence: carriedKey.map { $0.sequence == .max ? .max : $0.sequence + 1 } ?? 0,
-            side: settings.side, context: context.encoded())
+        arrivedOverINCRP = (asOpened?.callKey ?? carriedKey?.key) != nil
+        open =
+            asOpened
+            ?? OpenDialog(
+                routingClient: client.name, requestID: requestID ?? RequestID(unchecked: callID.text), callID: callID,
+                dialedNumber: dialedNumber, customer: customer, nicCallID: nicCallID, callKey: carriedKey?.key,
+                callKeySequence: carriedKey.map { $0.sequence == .max ? .max : $0.sequence + 1 } ?? 0,
+                side: settings.side, context: context.encoded())
     }
 }

@@ -9,6 +9,9 @@ package struct RouterCounters: Hashable, Sendable {
     /// By ``RouteRefusal/code``.
     package var refusals: [String: UInt64] = [:]
     package var abandoned: UInt64 = 0
+    /// How often the other side was lost, and its dialogs that got their answer here.
+    package var takeovers: UInt64 = 0
+    package var takenUp: UInt64 = 0
     package var gateways: [GatewayName: Gateway] = [:]
     package var nic = NIC()
 

@@ -27,6 +27,7 @@ package struct ServiceCounters: Hashable, Sendable {
     /// Labels given, by their source.
     package var routes: [String: UInt64] = [:]
     package var routeRepeats: UInt64 = 0
+    package var dialogsTakenUp: UInt64 = 0
     /// By stable code.
     package var routeRefusals: [String: UInt64] = [:]
     /// By name.
@@ -42,6 +43,9 @@ extension MetricsText {
         single(
             "route_repeats_total", .counter, "Route requests answered again with the first answer.",
             String(services.routeRepeats))
+        single(
+            "dialogs_taken_up_total", .counter, "Dialogs of the lost other side that got their answer here.",
+            String(services.dialogsTakenUp))
         family(
             "route_refusals_total", .counter, "Route requests that got no label, by code.",
             Self.samples(services.routeRefusals, "code"))

@@ -99,6 +99,7 @@ package final class RunningSide: Sendable {
             await links.stop()
             throw error
         }
+        running.losses.listen { await router.takeUp(from: $0) }
         if configuration.pair != nil {
             try await running.pair.start(loop: ledger, logger: logger)
             agreement.begin(configuration.ledgerConfiguration)
@@ -164,10 +165,13 @@ extension RunningSide {
         let store: ContextStore
         let snapshots: StoreSnapshots
         let pair: PairConnections
+        /// The other side, each time it is lost.
+        let losses: Losses
         let group: MultiThreadedEventLoopGroup
 
         /// Answers what is under way, stores what was taken, notes where the log ends, and gives disk and thread back.
         func end() async throws {
+            losses.end()
             try await loop.drain()
             await pair.stop()
             try await loop.eventLoop.submit { [loop, store, snapshots] in
@@ -231,6 +235,7 @@ extension RunningSide {
             })
         for note in recovered.notes { logger.warning("recovery: \(note)") }
         let store = recovered.store
+        let losses = Losses()
         store.start(
             onDurable: { _ in loop.storeBecameDurable() }, onFailure: { loop.storeFailed($0) })
         loop.begin(
@@ -244,7 +249,7 @@ extension RunningSide {
                         ended.end(SideFault(reason))
                     },
                     onMove: { state, sentence in logger.notice("\(state): \(sentence)") },
-                    onAlarm: { logger.error("alarm: \($0)") },
+                    onAlarm: { logger.error("alarm: \($0)") }, onTakeUp: { losses.add($0) },
                     onResync: {
                         ended.end(
                             SideFault(
@@ -260,7 +265,8 @@ extension RunningSide {
             ])
         let snapshots = StoreSnapshots(
             files, of: store, everySeconds: care.snapshotSeconds, logger: logger, onKept: { loop.snapshotKept(at: $0) })
-        return RunningLedger(loop: loop, disk: disk, store: store, snapshots: snapshots, pair: pair, group: group)
+        return RunningLedger(
+            loop: loop, disk: disk, store: store, snapshots: snapshots, pair: pair, losses: losses, group: group)
     }
 
     private static func configure(_ ledger: LedgerLoop, _ configuration: SideConfiguration) async throws {

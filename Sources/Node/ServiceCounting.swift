@@ -10,6 +10,7 @@ extension ServiceCounters {
         self.init()
         for source in LabelSource.allCases { routes["\(source)"] = router.routes[source] ?? 0 }
         routeRepeats = router.repeated
+        dialogsTakenUp = router.takenUp
         routeRefusals = router.refusals
         gateways = Dictionary(uniqueKeysWithValues: router.gateways.map { ($0.key.text, Gateway($0.value)) })
         nic = server.map { NIC(router.nic, $0) }

@@ -1,3 +1,4 @@
+internal import CallModel
 internal import ConfigurationFiles
 internal import Foundation
 internal import Synchronization
@@ -44,6 +45,24 @@ final class Ending: Sendable {
             }
             if let ended { continuation.resume(returning: ended) }
         }
+    }
+}
+
+/// The losses of the other side, for whoever takes its open dialogs up: also those from before it listened.
+final class Losses: Sendable {
+    private let stream: AsyncStream<Side>
+    private let continuation: AsyncStream<Side>.Continuation
+
+    init() { (stream, continuation) = AsyncStream.makeStream(of: Side.self) }
+
+    func add(_ side: Side) { continuation.yield(side) }
+
+    func end() { continuation.finish() }
+
+    /// Returns at once; `body` is called for one loss after the other until ``end()``.
+    func listen(_ body: @escaping @Sendable (Side) async -> Void) {
+        let stream = stream
+        Task { for await side in stream { await body(side) } }
     }
 }
 

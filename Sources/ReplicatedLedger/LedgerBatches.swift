@@ -92,6 +92,20 @@ extension ReplicatedLedger {
             flights.removeFirst()
             apply(next)
         }
+        takeUpWhenKnown()
+    }
+
+    /// The other side is lost: once all that was inherited is applied, its open dialogs are known.
+    private func takeUpWhenKnown() {
+        guard let place = takesUpBehind, committed.sequence >= place, !hasFault else { return }
+        takesUpBehind = nil
+        observer.onTakeUp(superblock.identity.side.other)
+    }
+
+    /// What the other side had begun is to be brought to its end here.
+    func takeUpDialogs() {
+        takesUpBehind = epochToOpen == nil ? log.end.sequence : log.end.sequence.next
+        takeUpWhenKnown()
     }
 
     private func apply(_ batch: Flight) {

@@ -71,7 +71,7 @@ extension ReplicatedLedger {
         case .openEpoch(let register): epochToOpen = register
         case .cutLog(let position): cutWanted = position
         case .resync: observer.onResync()
-        case .takeUpDialogs: observer.onTakeUp(superblock.identity.side.other)
+        case .takeUpDialogs: takeUpDialogs()
         case .endSession(let reason): endSession(reason)
         case .alarm(let sentence): alarm(sentence)
         case .committed(let sequence): commit(through: sequence)
@@ -93,7 +93,10 @@ extension ReplicatedLedger {
             gathering.removeForwarded()
             held.removeForwarded()
         }
-        if !next.orders { epochToOpen = nil }
+        if !next.orders {
+            epochToOpen = nil
+            takesUpBehind = nil
+        }
         if next != from { cutWanted = nil }
         if next == .pairedDisabled || next.orders { notServing = nil } else { notServing = row.sentence }
         because = row.sentence

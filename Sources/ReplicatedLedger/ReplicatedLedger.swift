@@ -13,7 +13,7 @@ package struct LedgerObserver: Sendable {
     package var onMove: @Sendable (_ state: String, _ sentence: String) -> Void
     /// For an operator's eyes.
     package var onAlarm: @Sendable (String) -> Void
-    /// The other side is lost: its open dialogs are to be taken up here.
+    /// The other side is lost, and everything that was inherited is applied: its open dialogs are to be taken up here.
     package var onTakeUp: @Sendable (Side) -> Void
     /// The side must begin anew from the other side's snapshot.
     package var onResync: @Sendable () -> Void
@@ -74,6 +74,8 @@ package final class ReplicatedLedger<World: Surroundings> {
     var lastAlarm: (sentence: String, elapsedMilliseconds: UInt64)?
     /// The epoch's record, to be the next one in the log.
     var epochToOpen: PairRegister?
+    /// The other side is lost; its open dialogs are all known once this is committed.
+    var takesUpBehind: LogSequence?
     /// Where the log is to be cut, as soon as the disk is quiet.
     var cutWanted: Position?
     /// What the other side was told is committed.
@@ -144,6 +146,8 @@ package final class ReplicatedLedger<World: Surroundings> {
         index.logBase = { [unowned self] in log.base.sequence }
         timers.started(at: clock.elapsedMilliseconds())
         run(isSingle ? machine.startSingle(log: index) : machine.start(index))
+        // An earlier life may have ended before it had taken them all up.
+        if !isSingle && machine.state == .isolatedEnabled { takeUpDialogs() }
     }
 
     // MARK: Events

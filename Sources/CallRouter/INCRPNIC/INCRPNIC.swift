@@ -72,7 +72,7 @@ package final class INCRPNIC: RouteAskHandler {
     /// it is released.
     package func end(_ dialog: DialogID, as end: AskEnd, from peer: INCRPPeer) async {
         let name = ServedAsks.Name(clientID: peer.clientID, dialog: dialog)
-        await asks.recover { await self.openDialogs() }
+        await asks.recover(takeovers: router.counters.takeovers) { await self.openDialogs() }
         let served = asks.ended(name, as: end)
         for (index, own) in served.enumerated() {
             // Several nodes of one dialog may have asked, one after the other failed: the last one counts.
@@ -95,7 +95,7 @@ package final class INCRPNIC: RouteAskHandler {
         }
     }
 
-    // MARK: - After a restart
+    // MARK: - After a restart or a takeover
 
     /// Dialogs of Client ICMs that the ledger holds and that are not closed.
     private func openDialogs() async -> [(ServedAsks.Name, DialogID)]? {

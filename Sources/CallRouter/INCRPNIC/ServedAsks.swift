@@ -24,7 +24,8 @@ final class ServedAsks: Sendable {
         /// Of `entries`, the oldest first; those before `oldest` are gone.
         var order: [Name] = []
         var oldest = 0
-        var recovered = false
+        /// The takeovers that had happened when open dialogs were taken in last; nil: never.
+        var recovered: UInt64?
     }
 
     static let keptMilliseconds: UInt64 = 120_000
@@ -64,12 +65,13 @@ final class ServedAsks: Sendable {
         }
     }
 
-    /// Once: takes in the dialogs that were open before a restart. `body` gives nil when it must be tried again.
-    func recover(_ body: () async -> [(Name, DialogID)]?) async {
-        if state.withLock({ $0.recovered }) { return }
+    /// Takes in the dialogs that were open before a restart, and once more after each takeover from the other side.
+    /// `body` gives nil when it must be tried again.
+    func recover(takeovers: UInt64, _ body: () async -> [(Name, DialogID)]?) async {
+        if state.withLock({ $0.recovered == takeovers }) { return }
         guard let found = await body() else { return }
         for (name, dialog) in found { opened(dialog, for: name) }
-        state.withLock { $0.recovered = true }
+        state.withLock { $0.recovered = takeovers }
     }
 
     private static func entry(_ name: Name, _ state: inout State, _ now: UInt64) -> Entry {

@@ -41,6 +41,8 @@ package final class SimulatedMachine<Rules: PairRules>: @unchecked Sendable {
     package private(set) var stops: [String] = []
     package private(set) var moves: [String] = []
     package private(set) var resyncs = 0
+    /// How far the ledger stood each time that the other side's open dialogs were to be taken up.
+    package private(set) var takeUps: [LogSequence] = []
     /// What the side was bound to last, in this life or an earlier one.
     package private(set) var lastPromise: PairRegister?
     package private(set) var refusedStarts: [String] = []
@@ -183,7 +185,7 @@ package final class SimulatedMachine<Rules: PairRules>: @unchecked Sendable {
                 alarms.append(what)
                 trace.note("\(side.rawValue) alarms: \(what)")
             },
-            onTakeUp: { _ in },
+            onTakeUp: { [unowned self] _ in takeUps.append(life?.ledger.position.sequence ?? .zero) },
             onResync: { [unowned self] in
                 resyncs += 1
                 trace.note("\(side.rawValue) must begin anew")
