@@ -66,6 +66,15 @@ package struct LogLayout: Sendable {
         for (number, reading) in others {
             let file = LogFormat.segmentFile(number)
             let what = if case .bad(let text) = reading { text } else { "it is zero" }
+            let bytes = try onDisk { () throws(DiskError) in try disk.size(file) }
+            if bytes < LogFormat.blockBytes {
+                // It has its full size, durably, before it has its name: only damage makes it shorter, and what it
+                // held nobody can say.
+                throw .damaged(
+                    LogDamage(
+                        file: file, offset: bytes, after: newest?.start ?? .zero,
+                        what: "the file ends before its header does", finding: .badKnownDurable))
+            }
             let holdsBatches = try SegmentCursor.holdsBatches(disk, number)
             if named.contains(number) || holdsBatches {
                 // A header is durable before anything behind it is written.

@@ -84,6 +84,17 @@ struct RotTests {
         #expect(isRefused(lost, DurableEvidence(), "\(files[1].name) removed"))
     }
 
+    @Test("the only segment, cut within its header, is no empty log, even when nobody else says what it held")
+    func cutWithinHeader() throws {
+        let (disk, _) = try stopped()
+        for (name, _) in used(disk).dropFirst() { try disk.remove(name) }
+        for size in [0, 1, 100, 4095] {
+            let cut = disk.killImage()
+            cut.harm("segment-000000000001.log") { $0.removeLast($0.count - size) }
+            #expect(isRefused(cut, DurableEvidence(), "\(size) bytes"))
+        }
+    }
+
     @Test("a damaged record is reported with file, place, the position before it and the next step; nothing is changed")
     func report() throws {
         let (disk, _) = try stopped()
