@@ -15,7 +15,11 @@ struct StoreTables: Sendable {
     /// The ledger's tables by number, then the index of legs.
     private let databases: [Database]
 
-    static func exists(path: String) -> Bool { FileSystem.exists(path + "/data.mdb") }
+    static let dataFile = "data.mdb"
+    /// What LMDB makes in an environment's directory.
+    static let files = [dataFile, "lock.mdb"]
+
+    static func exists(path: String) -> Bool { FileSystem.exists("\(path)/\(dataFile)") }
 
     /// Opens the environment; `mapBytes` nil opens it for reading only.
     init(path: String, mapBytes: Int?) throws(StoreError) {

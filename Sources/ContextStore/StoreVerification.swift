@@ -47,7 +47,9 @@ extension ContextStore {
     /// beside a running side. LMDB trusts what is on the disk, so a damaged file can also kill this process: run it in
     /// a child before the daemon opens the file, and take the child's death for damage.
     package static func verify(path: String) throws(StoreError) -> StoreVerification {
-        try StoreReader.open(path: path).verify()
+        guard StoreTables.exists(path: path) else { throw .missing(path: path) }
+        try StoreTables.checkPages(path: path)
+        return try StoreReader.open(path: path).verify()
     }
 }
 
@@ -73,6 +75,7 @@ extension StoreReader {
             }
             rows[table] = count
         }
+        try tables.checkLegIndex(in: transaction)
         guard let identity = try tables.identity(in: transaction) else { throw .missing(path: path) }
         return StoreVerification(
             identity: identity, state: try tables.state(in: transaction), digest: digest, rows: rows,
@@ -96,5 +99,38 @@ extension StoreTables {
         } catch {
             throw self.error(error)
         }
+    }
+}
+
+extension StoreTables {
+    /// Before any table is opened: from then on LMDB follows whatever page numbers stand in the file.
+    fileprivate static func checkPages(path: String) throws(StoreError) {
+        let transaction: ReadTransaction
+        do throws(LMDBFault) {
+            transaction = try Environment(path: path, options: .init(mapBytes: 0, isReadOnly: true)).beginRead()
+        } catch {
+            throw StoreError(error, path: path)
+        }
+        do throws(PageDamage) { try transaction.checkPages() } catch {
+            throw .damaged(path: path, reason: "\(error)")
+        }
+    }
+
+    /// The rows of the store's own index are what was written.
+    fileprivate func checkLegIndex(in transaction: borrowing ReadTransaction) throws(StoreError) {
+        var damaged: StoreError?
+        do throws(LMDBFault) {
+            try transaction.scan(legsByCall) { keySpan, stored in
+                let key = keySpan.copied
+                if case .failure(let fault) = StoredValue.unwrap(table: Self.legsByCallMark, key: key, stored: stored) {
+                    damaged = self.damaged(.legs, key: key, fault)
+                    return .stop
+                }
+                return .next
+            }
+        } catch {
+            throw self.error(error)
+        }
+        if let damaged { throw damaged }
     }
 }

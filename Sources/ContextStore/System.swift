@@ -32,6 +32,23 @@ enum FileSystem {
         guard access(path, R_OK | W_OK | X_OK) == 0 else { throw .notWritable(path: path, reason: lastError) }
     }
 
+    /// A file that is not there counts as removed.
+    static func remove(_ path: String) throws(StoreError) {
+        if unlink(path) != 0 && errno != ENOENT {
+            throw .system(path: path, operation: "remove the file", reason: lastError)
+        }
+    }
+
+    static func removeDirectory(_ path: String) throws(StoreError) {
+        if rmdir(path) != 0 { throw .system(path: path, operation: "remove the directory", reason: lastError) }
+    }
+
+    static func rename(_ from: String, to path: String) throws(StoreError) {
+        if Glibc.rename(from, path) != 0 {
+            throw .system(path: path, operation: "rename \(from)", reason: lastError)
+        }
+    }
+
     /// Makes the names in a directory durable.
     static func synchronizeDirectory(_ path: String) throws(StoreError) {
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

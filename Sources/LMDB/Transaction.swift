@@ -51,6 +51,22 @@ package enum ScanStep: Sendable {
         }
         return pages
     }
+
+    /// Walks every page that this transaction can reach, and the free list (``PageWalk``). The rows' values are not
+    /// looked at.
+    package borrowing func checkPages() throws(PageDamage) {
+        var descriptor: Int32 = -1
+        var info = unsafe MDB_envinfo()
+        var statistics = MDB_stat()
+        guard unsafe mdb_env_get_fd(environment.handle, &descriptor) == MDB_SUCCESS,
+            unsafe mdb_env_info(environment.handle, &info) == MDB_SUCCESS,
+            unsafe mdb_env_stat(environment.handle, &statistics) == MDB_SUCCESS, statistics.ms_psize >= 256
+        else { throw PageDamage(page: nil, "LMDB says nothing of its pages") }
+        let pageBytes = Int(statistics.ms_psize)
+        let file = try PageFile(
+            descriptor: descriptor, pageBytes: pageBytes, transaction: UInt64(unsafe mdb_txn_id(handle)))
+        try unsafe PageWalk.check(file, mapPages: UInt64(info.me_mapsize / pageBytes))
+    }
 }
 
 /// The environment's one write transaction. Dropped without `commit`, it is as if it had never been.
