@@ -77,7 +77,7 @@ struct ServerSidesTests {
         await #expect(throws: ServerLinkFault.offline(reason: "B is down")) { try await sides().ask(ask()) }
     }
 
-    @Test("the end of a dialog is told to the side that was asked, and to the other one while that one's link is down")
+    @Test("a dialog's end is told to the side that was asked, or to the other one while that link is down")
     func ends() async throws {
         let sides = sides()
         _ = try await sides.ask(ask())
@@ -88,10 +88,12 @@ struct ServerSidesTests {
         _ = try await sides.ask(ask(dialog: 2))
         a.isUp = false
         await sides.end(DialogID(LogSequence(2)), as: .default)
-        #expect(a.ends.all.count == 1 && b.ends.all == [ScriptedLink.End(dialog: DialogID(LogSequence(2)), end: .default)])
+        let second = ScriptedLink.End(dialog: DialogID(LogSequence(2)), end: .default)
+        #expect(a.ends.all.count == 1 && b.ends.all == [second])
         b.isUp = false
         _ = try await sides.ask(ask(dialog: 3))
         await sides.end(DialogID(LogSequence(3)), as: .abandoned)
-        #expect(a.ends.all.last == ScriptedLink.End(dialog: DialogID(LogSequence(3)), end: .abandoned), "kept for its link")
+        let third = ScriptedLink.End(dialog: DialogID(LogSequence(3)), end: .abandoned)
+        #expect(a.ends.all.last == third, "kept for its link")
     }
 }
