@@ -101,7 +101,10 @@ struct Recovery<D: Disk> {
             if try endsHere(walk) { return }
             let step = try walk.next()
             if walk.segment != newest {
-                closed.append(ClosedSegment(layout: newest, lastWall: report.time.wall))
+                // Also those between without a batch: of starts after which nothing was written.
+                for passed in layout.segments.drop(while: { $0 != newest }).prefix(while: { $0 != walk.segment }) {
+                    closed.append(ClosedSegment(layout: passed, lastWall: report.time.wall))
+                }
                 newest = walk.segment
             }
             switch step {

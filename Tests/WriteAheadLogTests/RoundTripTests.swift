@@ -160,6 +160,23 @@ struct RoundTripTests {
         #expect(throws: (any Error).self) { try records(of: again.log, after: .zero) }
     }
 
+    @Test("starts without a record between them leave no hole when old segments go")
+    func trimmingEmptySegments() throws {
+        var configuration = smallSegments
+        configuration.retentionBytes = 0
+        var rig = try LogRig(SimulatedDisk(seed: 1), configuration: configuration)
+        try rig.append(numbers: 0..<3)
+        for _ in 0..<3 { rig = try LogRig(rig.disk.killImage(), configuration: configuration) }
+        try rig.append(numbers: 3..<5)
+        rig = try LogRig(rig.disk.killImage(), configuration: configuration)
+        try rig.append(numbers: 5..<7)
+        // Everything but the newest batch is needed no more.
+        rig.log.trim(keeping: rig.log.end.sequence, now: rig.time.wall)
+        rig.settle()
+        let again = try LogRig(rig.disk.killImage(), evidence: DurableEvidence(stored: rig.log.end))
+        #expect(again.report.base == rig.log.base && again.report.end == rig.log.end)
+    }
+
     @Test("a store that ends before the oldest record kept is refused as a gap")
     func storeBehindLog() throws {
         let disk = SimulatedDisk(seed: 1)
