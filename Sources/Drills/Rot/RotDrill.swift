@@ -123,8 +123,15 @@ package struct RotDrill: Sendable {
         case .silent(let words): report.findings.wrong("\(what): the side neither starts nor ends: \(words)")
         case .ready(let running, let milliseconds):
             report.recoveryMilliseconds.append(milliseconds)
-            let words = running.lastWords(1 << 16)
-            let wasFound = names(damages, in: words) || (kind == .store && words.contains("moved aside"))
+            func finds(_ words: String) -> Bool {
+                names(damages, in: words) || (kind == .store && words.contains("moved aside"))
+            }
+            var wasFound = finds(running.lastWords(1 << 16))
+            // What serving does not need is looked at beside it.
+            for _ in 0..<20 where mustBeFound && !wasFound {
+                try await Task.sleep(for: .milliseconds(50))
+                wasFound = finds(running.lastWords(1 << 16))
+            }
             report.count("\(kind) \(wasFound ? "repaired" : "without effect")")
             if mustBeFound && !wasFound { report.findings.wrong("\(what) was not found") }
             // The copy's calls are thrown away with it.
