@@ -18,6 +18,7 @@ let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
@@ -41,6 +42,7 @@ let package = Package(
     name: "baton",
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -70,7 +72,10 @@ let package = Package(
         part("Inspection", ["ByteCoding", "CallModel", "Ledger", "WriteAheadLog", "ContextStore"]),
         // Level 4: sockets and files.
         part("Transport", ["CallModel", "INCRP", nio, nioPosix, nioHTTP1, logging, protobuf], settings: testable),
-        part("Witnesses", ["ByteCoding", "ReplicatedLedger", nio, nioPosix, nioTLS, logging], settings: testable),
+        part(
+            "Witnesses",
+            ["ByteCoding", "ReplicatedLedger", "StrictJSON", nio, nioPosix, nioTLS, nioHTTP1, nioSSL, logging],
+            settings: testable),
         part("PrivateLink", ["ReplicatedLedger", nio, nioPosix, logging], settings: testable),
         part("ConfigurationFiles", ["CallModel", "Ledger", "INCRP", "Routing", yams]),
         // Level 5: services.
@@ -148,7 +153,7 @@ let package = Package(
             "TransportTests",
             ["CallModel", "INCRP", "Transport", nio, nioPosix, nioHTTP1, logging, protobuf]),
         tests("PrivateLinkTests", ["PrivateLink", nio, nioPosix, logging]),
-        tests("WitnessesTests", ["ByteCoding", "Witnesses", nio, nioPosix, logging]),
+        tests("WitnessesTests", ["ByteCoding", "Witnesses", nio, nioPosix, nioHTTP1, logging]),
         tests(
             "ConfigurationFilesTests", ["CallModel", "Ledger", "INCRP", "Routing", "ConfigurationFiles"],
             besides: ["Samples", "schema_verdicts.py"]),

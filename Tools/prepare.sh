@@ -33,6 +33,11 @@ require_build_tools() {
     command -v pkg-config >/dev/null && pkg-config --exists lmdb || install_packages liblmdb-dev pkg-config
 }
 
+# What the tests of the etcd witness start.
+require_etcd() {
+    command -v etcd >/dev/null && command -v openssl >/dev/null || install_packages etcd-server openssl
+}
+
 # The python3 that the schema tests call must have PyYAML and jsonschema: the one on the path, else one of our own.
 require_python() {
     has_modules() { "$1" -c 'import yaml, jsonschema' >/dev/null 2>&1; }

@@ -121,7 +121,20 @@ struct PairConnections: Sendable {
         case .process(let address):
             return ProcessWitness(
                 member: WitnessMember(host: address.host, port: address.port), pair: pairID, group: group)
-        case .etcd: throw SideFault("the etcd witness is not there yet: name a process or a file")
+        case .etcd(let etcd):
+            return EtcdWitness(
+                members: etcd.members.map { WitnessMember(host: $0.host, port: $0.port) }, key: etcd.key, pair: pairID,
+                tls: try tls(etcd), group: group)
+        }
+    }
+
+    private static func tls(_ settings: EtcdSettings) throws(SideFault) -> EtcdTLS? {
+        guard settings.usesTLS else { return nil }
+        do throws(EtcdTLS.Fault) {
+            return try EtcdTLS(
+                trust: settings.caFile, certificate: settings.certificateFile, key: settings.keyFile)
+        } catch {
+            throw SideFault("the etcd witness: \(error)")
         }
     }
 
