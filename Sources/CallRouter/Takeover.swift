@@ -41,20 +41,26 @@ extension CallRouter {
     }
 
     private func openDialogs(of side: Side) async throws(LedgerRefusal) -> [OpenedThere] {
-        let rows = try await ledger.read { view in
-            view.ledger.allDialogs().filter { $0.side == side && $0.state != .closed }.compactMap { row in
-                view.value(.contexts, key: row.storeKey).map { (row.dialog, $0, row.final != nil) }
-            }
-        }
-        return rows.compactMap { dialog, bytes, isAnswered in
+        try await openDialogs { $0.side == side }.compactMap { row, bytes in
             do {
-                let parked = try ParkedRequest(key: dialog.storeKey, value: bytes)
-                return OpenedThere(parked: parked, isAnswered: isAnswered)
+                let parked = try ParkedRequest(key: row.dialog.storeKey, value: bytes)
+                return OpenedThere(parked: parked, isAnswered: row.final != nil)
             } catch {
                 logger.error(
                     "the request of a dialog cannot be read: it ages",
-                    metadata: ["dialog": "\(dialog)", "reason": "\(error)"])
+                    metadata: ["dialog": "\(row.dialog)", "reason": "\(error)"])
                 return nil
+            }
+        }
+    }
+
+    /// The ledger's dialogs that are wanted and not closed, each with its parked request as the store holds it.
+    func openDialogs(
+        _ isWanted: @escaping @Sendable (DialogRow) -> Bool
+    ) async throws(LedgerRefusal) -> [(row: DialogRow, request: [UInt8])] {
+        try await ledger.read { view in
+            view.ledger.allDialogs().filter { $0.state != .closed && isWanted($0) }.compactMap { row in
+                view.value(.contexts, key: row.dialog.storeKey).map { (row, $0) }
             }
         }
     }

@@ -136,8 +136,6 @@ package struct PairMachine<Rules: PairRules>: Hashable, Sendable {
         PairStanding(promise: bond.promise, end: end, tailUndecided: bond.tailUndecided)
     }
 
-    package var hello: PairHello { PairHello(incarnation: incarnation, standing: standing) }
-
     /// Batches of the other side are taken now.
     package var takesBatches: Bool { state.follows || fetching?.comes == true }
 

@@ -30,7 +30,7 @@ extension PairMachine {
             write(next, &actions)
         case .clearTailUndecided:
             guard bond.tailUndecided else { return }
-            var next = bonds.last ?? bond
+            var next = latestBond
             next.tailUndecided = false
             write(next, &actions)
         case .sendRegister: say(.register(standing), &actions)
@@ -64,8 +64,9 @@ extension PairMachine {
         write(PairBond(promise: known, tailUndecided: bond.tailUndecided && !isSettled), &actions)
     }
 
-    /// Durable or on its way to the disk.
-    var latestIntent: JointIntent? { (bonds.last ?? bond).intent }
+    /// What this side is bound to, or will be when the disk has written what it was given.
+    private var latestBond: PairBond { bonds.last ?? bond }
+    var latestIntent: JointIntent? { latestBond.intent }
 
     private mutating func write(_ next: PairBond, _ actions: inout [PairAction]) {
         bonds.append(next)

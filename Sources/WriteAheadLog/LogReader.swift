@@ -64,17 +64,10 @@ package struct LogReader<D: Disk> {
 
     /// What reading ended at, when a batch behind it, or whoever claims `durable`, says that what is missing there was
     /// durable: rot then, and no torn tail. Reads the rest of the segment; never for the log of a running side.
-    package func rot(durable: Position?) throws(LogError) -> LogDamage? {
+    package func rot(durable: Position) throws(LogError) -> LogDamage? {
         guard let walk else { return nil }
-        var known = LogSequence.zero
-        if let ending {
-            var cursor = walk.cursor
-            cursor.move(to: ending.offset + LogFormat.blockBytes)
-            var later = LaterBatches()
-            try cursor.scan { _, found in later.see(found) }
-            known = later.known
-        }
-        if let durable { known = max(known, durable.sequence) }
+        var known = durable.sequence
+        if ending != nil { known = max(known, try LaterBatches(behind: walk.cursor).known) }
         guard known > position.sequence else { return nil }
         return LogDamage(
             file: walk.cursor.file, offset: walk.cursor.offset, after: position,

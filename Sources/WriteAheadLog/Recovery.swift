@@ -173,10 +173,7 @@ struct Recovery<D: Disk> {
         let what = Self.words(found)
         if !walk.isNewest { throw damage(walk, "\(what); a later segment says that it was durable", .badKnownDurable) }
         try checkSize(walk)
-        var cursor = walk.cursor
-        var later = LaterBatches()
-        cursor.move(to: walk.cursor.offset + LogFormat.blockBytes)
-        try cursor.scan { _, found in later.see(found) }
+        let later = try LaterBatches(behind: walk.cursor)
         if let claim = waiting.last {
             throw damage(
                 walk, "\(what); the store, the superblock or the other side says that \(claim) was durable",
@@ -185,7 +182,7 @@ struct Recovery<D: Disk> {
         if later.known >= walk.position.sequence.next {
             throw damage(walk, "\(what); a later batch says that \(later.known) was durable", .badKnownDurable)
         }
-        cursor.move(to: walk.cursor.offset)
+        var cursor = walk.cursor
         let lastByte = try cursor.endOfBytes()
         end = SegmentEnd(segment: walk.segment.header.number, offset: walk.cursor.offset, position: walk.position)
         report.end = walk.position
@@ -232,16 +229,23 @@ struct Recovery<D: Disk> {
 
 /// What the batches behind a bad position say.
 struct LaterBatches {
-    var any = false
-    var known = LogSequence.zero
+    private(set) var any = false
+    private(set) var known = LogSequence.zero
 
-    mutating func see<D: Disk>(_ found: SegmentCursor<D>.Found) -> Bool {
-        switch found {
-        case .batch(let batch), .bad(_, .some(let batch)):
-            any = true
-            known = max(known, batch.known)
-        case .misplaced, .newerVersion, .zero, .bad(_, nil): break
+    /// Reads the rest of the segment, from the block behind the cursor's place on.
+    init<D: Disk>(behind bad: SegmentCursor<D>) throws(LogError) {
+        var cursor = bad
+        cursor.move(to: bad.offset + LogFormat.blockBytes)
+        var (any, known) = (false, LogSequence.zero)
+        try cursor.scan { _, found in
+            switch found {
+            case .batch(let batch), .bad(_, .some(let batch)):
+                any = true
+                known = max(known, batch.known)
+            case .misplaced, .newerVersion, .zero, .bad(_, nil): break
+            }
+            return true
         }
-        return true
+        (self.any, self.known) = (any, known)
     }
 }

@@ -42,7 +42,7 @@ package final class ServerSides: ServerLink {
         self.resendMilliseconds = resendMilliseconds
     }
 
-    /// Of the side that would be asked first.
+    /// Of the first side whose link is up; where none is, of the first side.
     package func status() async -> ServerLinkStatus {
         var first: ServerLinkStatus?
         for way in ways {
@@ -149,7 +149,7 @@ extension ServerLinkFault {
     }
 }
 
-/// Which sides were asked for a dialog; the oldest is forgotten when there are too many, and both are then told.
+/// Which sides were asked for a dialog. The oldest is forgotten when there are too many: any side is told of its end then.
 private struct AskedSides {
     private static let most = 20_000
     private var sides: [DialogID: [Side]] = [:]

@@ -101,19 +101,14 @@ package final class INCRPNIC: RouteAskHandler {
     private func openDialogs() async -> [(ServedAsks.Name, DialogID)]? {
         let settings = router.wiring.settings
         do throws(LedgerRefusal) {
-            let requests = try await router.ledger.read { view in
-                view.ledger.allDialogs().filter { $0.state != .closed }.compactMap { row in
-                    view.value(.contexts, key: row.dialog.storeKey).map { (row.dialog, $0) }
-                }
-            }
-            return requests.compactMap { dialog, bytes in
+            return try await router.openDialogs { _ in true }.compactMap { row, bytes in
                 // A row that cannot be read is the ledger's to report; here it names no client's dialog.
-                guard let parked = try? ParkedRequest(key: dialog.storeKey, value: bytes),
+                guard let parked = try? ParkedRequest(key: row.dialog.storeKey, value: bytes),
                     let client = settings.routingClients[parked.request.routingClient],
                     case .incrp(let clientID, _) = client.kind,
                     let asked = ServedAsks.clientDialog(of: parked.request.requestID)
                 else { return nil }
-                return (ServedAsks.Name(clientID: clientID, dialog: asked), dialog)
+                return (ServedAsks.Name(clientID: clientID, dialog: asked), row.dialog)
             }
         } catch {
             router.logger.warning("dialogs of Client ICMs not read yet", metadata: ["reason": "\(error)"])

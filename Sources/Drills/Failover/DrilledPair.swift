@@ -58,6 +58,7 @@ final class DrilledPair: Sendable {
 
     private func configurationFile(_ side: Member) -> String { "\(home)/\(side.rawValue).yaml" }
     private func dataDirectory(_ side: Member) -> String { "\(home)/data-\(side.rawValue)" }
+    private func logDirectory(_ side: Member) -> String { dataDirectory(side) + "/log" }
 
     /// No entry falls free within a drill: a number that is given out twice was given out wrongly.
     private func configuration(of side: Member) -> String {
@@ -132,11 +133,7 @@ final class DrilledPair: Sendable {
     /// As a new, empty disk would be.
     func format(_ side: Member) throws { try FileManager.default.removeItem(atPath: dataDirectory(side)) }
 
-    /// Everything that belongs to the pair.
-    func startAll() async throws {
-        for member in [Member.witness, .a, .b] { try await start(member) }
-    }
-
+    /// In the beginning all of it.
     func startWhatIsDown() async throws {
         for member in [Member.witness, .a, .b] where await !processes.isRunning(member) { try await start(member) }
     }
@@ -162,7 +159,7 @@ final class DrilledPair: Sendable {
 
     /// What a program leaves in a stopped side that acknowledges before its disk has a batch: the last ones are missing.
     func loseTail(_ side: Member) throws {
-        let files = LogFiles(directory: dataDirectory(side) + "/log")
+        let files = LogFiles(directory: logDirectory(side))
         guard let newest = try files.segments().last else {
             throw DrillFault("side \(side.rawValue) has no log whose end could be lost")
         }
@@ -179,7 +176,7 @@ final class DrilledPair: Sendable {
 
     /// The files that hold what the side promised, by name.
     func superblocks(of side: Member) throws -> [String: Data] {
-        let folder = URL(filePath: dataDirectory(side) + "/log")
+        let folder = URL(filePath: logDirectory(side))
         var files: [String: Data] = [:]
         for name in SuperblockStore<PosixDisk>.files {
             files[name] = try Data(contentsOf: folder.appending(path: name))
@@ -188,7 +185,7 @@ final class DrilledPair: Sendable {
     }
 
     func put(_ superblocks: [String: Data], into side: Member) throws {
-        let folder = URL(filePath: dataDirectory(side) + "/log")
+        let folder = URL(filePath: logDirectory(side))
         for (name, bytes) in superblocks { try bytes.write(to: folder.appending(path: name)) }
     }
 

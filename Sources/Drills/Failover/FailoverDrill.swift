@@ -69,7 +69,7 @@ package struct FailoverDrill: Sendable {
                 program: settings.program, directory: settings.directory, number: report.rounds)
             let rounds = min(settings.roundsWithOnePair, settings.rounds - report.rounds)
             do {
-                try await pair.startAll()
+                try await pair.startWhatIsDown()
                 try await drill(pair, rounds: rounds, &generator, &report)
             } catch {
                 await pair.stopAll()
@@ -196,8 +196,7 @@ package struct FailoverDrill: Sendable {
             try await pair.start(ordering.other)
         case .stopOrdering: await pair.pause(ordering)
         case .stopFollowing: await pair.pause(ordering.other)
-        case .cutLink:
-            await pair.cutLink()
+        case .cutLink: await pair.cutLink()
         case .cutOffOrdering: await pair.cutOff(ordering)
         case .cutOffFollowing: await pair.cutOff(ordering.other)
         case .killWitness: await pair.kill(.witness)

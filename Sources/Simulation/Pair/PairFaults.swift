@@ -215,11 +215,7 @@ package final class PairFaults<Rules: PairRules> {
 
     /// A byte of what was durable has changed: anywhere, or where the log was written last.
     private func rot(_ machine: SimulatedMachine<Rules>) {
-        let segments = machine.disk.allContents.compactMap { file, bytes in
-            LogFormat.segmentNumber(file).flatMap { number in
-                bytes.lastIndex { $0 != 0 }.map { (number: number, file: file, last: $0) }
-            }
-        }.sorted { $0.number < $1.number }
+        let segments = machine.writtenSegments
         let isNewest = number(0...1) == 0
         guard let segment = isNewest ? segments.last : segments.randomElement(using: &generator) else { return }
         let least = isNewest ? max(0, segment.last - 4 * LogFormat.blockBytes) : 0

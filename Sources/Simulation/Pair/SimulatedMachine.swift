@@ -238,12 +238,18 @@ package final class SimulatedMachine<Rules: PairRules>: @unchecked Sendable {
         clock = SimulatedClock(elapsedMilliseconds: 2_000 + generator.next() % 10_000, wall: clock.wall())
     }
 
+    /// Segments that hold anything, oldest first, with the place of their last byte that is not zero.
+    var writtenSegments: [(number: UInt64, file: String, last: Int)] {
+        disk.allContents.compactMap { file, bytes in
+            LogFormat.segmentNumber(file).flatMap { number in
+                bytes.lastIndex { $0 != 0 }.map { (number: number, file: file, last: $0) }
+            }
+        }.sorted { $0.number < $1.number }
+    }
+
     /// A byte of the last batch in a stopped side's log changes.
     package func rotLastBatch() {
-        let written = disk.allContents.compactMap { file, bytes in
-            LogFormat.segmentNumber(file).map { (number: $0, file: file, last: bytes.lastIndex { $0 != 0 } ?? 0) }
-        }.filter { $0.last >= LogFormat.blockBytes }
-        guard let newest = written.max(by: { $0.number < $1.number }) else { return }
+        guard let newest = writtenSegments.last(where: { $0.last >= LogFormat.blockBytes }) else { return }
         disk.harm(newest.file) { $0[newest.last - newest.last % LogFormat.blockBytes + 48] ^= 0x41 }
     }
 

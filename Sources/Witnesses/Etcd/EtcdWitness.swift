@@ -72,6 +72,7 @@ package final class EtcdWitness: SeedableWitness, Sendable {
         WitnessLimits.check(value)
         let deadline = NIODeadline.now() + timeout
         let found = try await look(before: deadline)
+        // What cannot be read is nobody's register, and is set anew.
         if let found, let image = try? RegisterImage.decode(found.bytes), image.pair != pair {
             throw otherPair(image.pair)
         }
