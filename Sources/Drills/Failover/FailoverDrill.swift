@@ -114,6 +114,9 @@ package struct FailoverDrill: Sendable {
             report.twoServed += await watched
             next = progress.ticketsDrawn
             try await pair.waitUntilPaired(within: .seconds(15))
+            if outage >= OutageProbe.limitMilliseconds {
+                say("round \(report.rounds), \(fault.rawValue): nobody acknowledged anything for \(outage) ms")
+            }
             let unanswered = workers.reduce(0) { $0 + $1.unanswered }
             workers = await Self.check(workers)
             report.add(

@@ -33,7 +33,8 @@ struct ServingWatch: Sendable {
 struct OutageProbe: Sendable {
     let ports: [Int]
 
-    private static let limit = Duration.seconds(10)
+    static let limitMilliseconds = 10_000
+    private static let limit = Duration.milliseconds(limitMilliseconds)
 
     /// Milliseconds until either acknowledged one, from now on; the limit when neither did.
     func firstAnswer() async -> Int {
@@ -41,9 +42,7 @@ struct OutageProbe: Sendable {
         let answered = await withTaskGroup(of: ContinuousClock.Instant?.self) { group in
             for port in ports {
                 group.addTask {
-                    var number = 0
                     while ContinuousClock.now < began + Self.limit && !Task.isCancelled {
-                        number += 1
                         if await Self.acknowledges(port, "probe-\(port)-\(UInt64.random(in: 0 ... .max))") {
                             return ContinuousClock.now
                         }
